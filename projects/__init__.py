@@ -1,0 +1,1 @@
+"""Room 3: projects, tasks, dispatch, reviews and approvals. Not furnished yet."""

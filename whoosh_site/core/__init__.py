@@ -1,0 +1,1 @@
+"""Ground: users, teams, keys, audit, settings, secrets, outbound HTTP, leases, runner, live."""

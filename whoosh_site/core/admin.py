@@ -1,0 +1,358 @@
+"""Administration of people and system."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+
+from whoosh_site.core import audit, services, tunables
+from whoosh_site.core.actor import Actor
+from whoosh_site.core.errors import BadInput
+from whoosh_site.core.models import (
+    ApiKey,
+    AuditEntry,
+    Lockout,
+    Membership,
+    Process,
+    Setting,
+    Team,
+    User,
+)
+from whoosh_site.core.permissions import may
+from whoosh_site.core.rest import teams_of
+
+
+class RoomAdmin(admin.ModelAdmin):
+    """Admin of one model: rows by `.visible_to`, actions by the permission table, all audited."""
+
+    word = ""
+    """First part of the rules' names, such as "agent"; without one only administrators enter."""
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """Return what this person may see; rows of no team are for administrators."""
+        rows = super().get_queryset(request)
+        if hasattr(rows, "visible_to"):
+            return rows.visible_to(request.user)
+        return rows if request.user.is_superuser else rows.none()
+
+    def allowed(self, request: HttpRequest, verb: str, obj: models.Model | None) -> bool:
+        """Ask the permission table."""
+        if request.user.is_superuser:
+            return True
+        if not self.word or not request.user.is_staff:
+            return False
+        teams = teams_of(obj) if obj is not None else list(request.user.roles)
+        return may(Actor.of(request), f"{self.word}.{verb}", teams)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show the room to those who may look."""
+        return self.allowed(request, "view", None)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """May look."""
+        return self.allowed(request, "view", obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """May add."""
+        return self.allowed(request, "change", None)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """May change."""
+        return self.allowed(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """May delete."""
+        return self.allowed(request, "change", obj)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Filter by what the page offers; Django would take every column of the row."""
+        offered = [name if isinstance(name, str) else name[0] for name in self.list_filter]
+        named = any(
+            f"{lookup}__".startswith(f"{n}__") for n in (*offered, self.date_hierarchy) if n
+        )
+        return named and super().lookup_allowed(lookup, value, request)
+
+    def get_view_on_site_url(self, obj: Any = None) -> str | None:
+        """Return the address of the row's own page, if it has one."""
+        return obj.get_absolute_url() if hasattr(obj, "get_absolute_url") else None
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Head the list with what it holds."""
+        title = str(self.opts.verbose_name_plural)
+        context = {"title": title[:1].upper() + title[1:]} | (extra_context or {})
+        return super().changelist_view(request, context)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Build the list; a number too large for a date or column is a filter it cannot use."""
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters(str(error)) from error
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Write the audit line beside Django's own."""
+        audit.record(Actor.of(request), "created", obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Write the audit line beside Django's own."""
+        audit.record(Actor.of(request), "changed", obj, {"in": message})
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Write an audit line for each."""
+        for obj in queryset:
+            audit.record(Actor.of(request), "deleted", obj)
+        return super().log_deletions(request, queryset)
+
+
+class ReadOnlyAdmin(RoomAdmin):
+    """Look, do not touch."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes here."""
+        return False
+
+
+class LabelledInline(admin.TabularInline):
+    """Rows of a table whose fields speak to screen readers by themselves."""
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Name every field, the delete box included."""
+        made = super().get_formset(request, obj, **kwargs)
+
+        class Labelled(made):  # type: ignore[misc, valid-type]
+            """Django's formset with labels."""
+
+            def add_fields(self, form: Any, index: int | None) -> None:
+                """Add Django's fields, then name them all."""
+                super().add_fields(form, index)
+                for field in form.fields.values():
+                    field.widget.attrs["aria-label"] = str(field.label)
+
+        return Labelled
+
+
+class TeamsOfUser(LabelledInline):
+    """The teams a user belongs to."""
+
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["team"]
+
+
+class MembersOfTeam(LabelledInline):
+    """The users of a team."""
+
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user"]
+
+
+@admin.register(User)
+class UserAdmin(RoomAdmin, DjangoUserAdmin):
+    """People: sign-in, teams, password links."""
+
+    list_display = ["username", "email", "is_active", "is_superuser", "teams", "last_login"]
+    list_filter = ["is_active", "is_superuser", "is_staff", "memberships__team"]
+    search_fields = ["username", "email", "first_name", "last_name"]
+    actions = ["make_password_link", "switch_off", "switch_on"]
+    inlines = [TeamsOfUser]
+    filter_horizontal = ()
+    fieldsets = [
+        (None, {"fields": ["username", "password"]}),
+        ("Person", {"fields": ["first_name", "last_name", "email"]}),
+        ("Access", {"fields": ["is_active", "is_staff", "is_superuser"]}),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+    readonly_fields = ["last_login", "date_joined"]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[User]:
+        """Return users with their teams."""
+        return super().get_queryset(request).prefetch_related("memberships__team")
+
+    @admin.display(description="Teams")
+    def teams(self, user: User) -> str:
+        """Name the user's teams and roles."""
+        return ", ".join(f"{m.team} ({m.role})" for m in user.memberships.all()) or "–"
+
+    @admin.action(description="Make a link to set a password")
+    def make_password_link(self, request: HttpRequest, users: models.QuerySet[User]) -> None:
+        """Show one link per user; it works once, for two days."""
+        for user in users:
+            path = services.password_link(user, by=Actor.of(request))
+            url = request.build_absolute_uri(path)
+            messages.success(request, format_html("{}: <code>{}</code>", user, url))
+
+    @admin.action(description="Switch off")
+    def switch_off(self, request: HttpRequest, users: models.QuerySet[User]) -> None:
+        """End sign-in, sessions, sockets and keys of these users at once."""
+        self._switch(request, users.exclude(pk=request.user.pk), on=False)
+
+    @admin.action(description="Switch on")
+    def switch_on(self, request: HttpRequest, users: models.QuerySet[User]) -> None:
+        """Let these users sign in again."""
+        self._switch(request, users, on=True)
+
+    def _switch(self, request: HttpRequest, users: models.QuerySet[User], *, on: bool) -> None:
+        for user in users.filter(is_active=not on):
+            User.objects.filter(pk=user.pk).update(is_active=on)
+            audit.record(Actor.of(request), "switched on" if on else "switched off", user)
+            messages.success(request, f"{user} is switched {'on' if on else 'off'}.")
+
+
+@admin.register(Team)
+class TeamAdmin(RoomAdmin):
+    """Teams and their members."""
+
+    word = "team"
+    list_display = ["name", "members", "created_at"]
+    search_fields = ["name"]
+    ordering = ["name"]
+    inlines = [MembersOfTeam]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Team]:
+        """Return teams with the number of their members."""
+        return super().get_queryset(request).annotate(count=models.Count("memberships"))
+
+    @admin.display(ordering="count")
+    def members(self, team: Team) -> int:
+        """Count."""
+        return team.count
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only administrators make teams."""
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only administrators delete teams."""
+        return request.user.is_superuser
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Keys of everybody. They are made on the account page; here they are revoked."""
+
+    list_display = ["name", "prefix", "user", "scopes", "last_used_at", "expires_at", "created_at"]
+    list_filter = ["user"]
+    search_fields = ["name", "prefix", "user__username"]
+    fields = ["user", "name", "prefix", "scopes", "created_at", "last_used_at", "expires_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators revoke."""
+        return request.user.is_superuser
+
+
+@admin.register(AuditEntry)
+class AuditAdmin(ReadOnlyAdmin):
+    """The audit trail."""
+
+    word = "audit"
+    list_display = ["number", "at", "actor", "action", "target_type", "target"]
+    list_filter = ["action", "target_type"]
+    search_fields = ["actor", "target"]
+    ordering = ["-number"]
+
+
+@admin.register(Process)
+class ProcessAdmin(ReadOnlyAdmin):
+    """Resident processes and their signs of life."""
+
+    list_display = ["job", "host", "pid", "started_at", "beat_at", "carrying"]
+
+
+@admin.register(Lockout)
+class LockoutAdmin(ReadOnlyAdmin):
+    """Accounts and addresses that guess; deleting a row lets them try again at once."""
+
+    list_display = ["subject", "failures", "last_at", "until"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators forgive."""
+        return request.user.is_superuser
+
+
+class SettingsForm(forms.Form):
+    """All tunables on one page."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for tunable in tunables.declared():
+            self.fields[tunable.key] = _field(tunable)
+
+
+def _field(tunable: tunables.Tunable) -> forms.Field:
+    unit = f" ({tunable.unit})" if tunable.unit else ""
+    shared: dict[str, Any] = {
+        "label": f"{tunable.label}{unit}",
+        "help_text": f"{tunable.help} Default: {_shown(tunable.default) or 'empty'}.",
+        "initial": _shown(tunables.value(tunable.key)),
+        "required": False,
+    }
+    if isinstance(tunable.default, bool):
+        return forms.BooleanField(**shared)
+    if isinstance(tunable.default, int | float):
+        kind = forms.IntegerField if isinstance(tunable.default, int) else forms.FloatField
+        shared["required"] = True
+        return kind(min_value=tunable.lowest, max_value=tunable.highest, **shared)
+    return forms.CharField(**shared)
+
+
+def _shown(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, list) else value
+
+
+@admin.register(Setting)
+class SettingAdmin(RoomAdmin):
+    """One page with every tunable, instead of a list of rows."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Tunables are declared in the code."""
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show and save all tunables."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        form = SettingsForm(request.POST or None)
+        if request.method == "POST" and form.is_valid() and self._save(request, form):
+            return redirect("admin:core_setting_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Settings",
+            "form": form,
+            "opts": self.model._meta,
+        }
+        return TemplateResponse(request, "core/settings.html", context)
+
+    def _save(self, request: HttpRequest, form: SettingsForm) -> bool:
+        by, changed = Actor.of(request), []
+        for tunable in tunables.declared():
+            value = form.cleaned_data[tunable.key]
+            if isinstance(tunable.default, list):
+                value = [part.strip() for part in value.split(",") if part.strip()]
+            try:
+                if tunables.change(tunable.key, value, by=by):
+                    changed.append(tunable.label)
+            except BadInput as error:
+                form.add_error(tunable.key, error.message)
+        if changed:
+            messages.success(request, f"Changed: {', '.join(changed)}.")
+        return not form.errors

@@ -1,0 +1,144 @@
+"""The one door out of the process. No Django here: policy and limits are handed in.
+
+`Door.stream` opens a request under four separate limits and an address policy that sees the IP the
+socket really connects to, at every redirect; `Door.fetch` reads the whole answer. The libraries
+behind it (`core.transport`) are loaded with the first request: most processes never make one.
+"""
+
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from whoosh_site.core.addresses import Policy
+
+if TYPE_CHECKING:
+    from whoosh_site.core.transport import Transport
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds and bytes one request may take.
+
+    `first_byte` covers a model being loaded, so it is long; `between` is the longest pause inside
+    a stream; `size` counts decoded bytes, so a compressed bomb is cut as well.
+    """
+
+    connect: float = 5.0
+    first_byte: float = 300.0
+    between: float = 60.0
+    total: float | None = 1800.0
+    size: int = 64 * MEGABYTE
+    redirects: int = 0
+
+
+class Answer(Protocol):
+    """An open answer: status and headers are here, the body comes by `chunks` or `lines`."""
+
+    status: int
+    headers: Mapping[str, str]
+    url: str
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield decoded bytes as they come; raises TimedOut, TooLarge or Broken."""
+        ...
+
+    def lines(self) -> AsyncGenerator[str, None]:
+        """Yield text lines without their ends; an unfinished last line counts."""
+        ...
+
+    async def read(self) -> bytes:
+        """Return the whole body."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A complete answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are no UTF-8 are replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the body as JSON; ValueError when it is none."""
+        return json.loads(self.body)
+
+
+class Door:
+    """A connection pool under one address policy. One per policy, event loop and process."""
+
+    def __init__(self, policy: Policy, limits: Limits | None = None) -> None:
+        self.policy = policy
+        self.limits = limits or Limits()
+        self._transport: Transport | None = None
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,  # the wire's own word
+        content: bytes | None = None,
+        limits: Limits | None = None,
+    ) -> AsyncIterator[Answer]:
+        """Open one request; leaving the block closes the connection of an unread answer.
+
+        Raises:
+            BadInput: the URL is no http or https address.
+            Refused: the policy does not allow the address.
+            Unreachable, TimedOut: no answer came.
+        """
+        if self._transport is None:
+            from whoosh_site.core.transport import Transport  # heavy, see above
+
+            self._transport = Transport(self.policy)
+        request = self._transport.build(method, url, headers, json, content)
+        async with self._transport.open(request, limits or self.limits) as answer:
+            yield answer
+
+    async def fetch(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,
+        content: bytes | None = None,
+        limits: Limits | None = None,
+    ) -> Fetched:
+        """Send one request and read the whole answer; raises as `stream` does."""
+        opened = self.stream(
+            method, url, headers=headers, json=json, content=content, limits=limits
+        )
+        async with opened as answer:
+            return Fetched(answer.status, answer.headers, await answer.read(), answer.url)
+
+    async def close(self) -> None:
+        """Close all idle connections."""
+        if self._transport is not None:
+            await self._transport.close()
+            self._transport = None
+
+
+def quick(seconds: float, *, size: int = 4 * MEGABYTE) -> Limits:
+    """Limits of a cheap question such as a probe: everything within `seconds`."""
+    return replace(
+        Limits(),
+        connect=min(seconds, 5.0),
+        first_byte=seconds,
+        between=seconds,
+        total=seconds * 2,
+        size=size,
+    )

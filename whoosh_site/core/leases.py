@@ -1,0 +1,193 @@
+"""Rows that are work: claimed by one process at a time, given back when it dies.
+
+A claim is one conditional statement. Renewing is one UPDATE a third into the lease. Every write of
+a result is guarded by owner and attempt, so a late zombie changes nothing. A row whose owner
+process is gone is taken again within a second on the same host, and when its lease ends on
+another. After three deaths it is quarantined, and says so.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from django.db import connection, models, transaction
+from django.utils import timezone
+
+from whoosh_site.core import owner as owners
+
+LEASE = timedelta(seconds=30)
+DEATHS_ALLOWED = 3
+
+QUEUED = "queued"
+RUNNING = "running"
+QUARANTINED = "quarantined"
+
+
+class Leased(models.Model):
+    """What every row of work carries. Concrete models add their own final states."""
+
+    state = models.CharField(max_length=12, default=QUEUED)
+    priority = models.PositiveSmallIntegerField(default=3, help_text="1 is most urgent, 5 least")
+    due_at = models.DateTimeField(default=timezone.now)
+    owner = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    deaths = models.PositiveSmallIntegerField(default=0)
+    trouble = models.TextField(blank=True, help_text="Why it waits, or what went wrong last")
+    cancel_asked = models.BooleanField(default=False)
+
+    class Meta:
+        abstract = True
+        indexes = [
+            models.Index(fields=["state", "priority", "due_at"], name="%(class)s_claim"),
+            models.Index(fields=["state", "owner"], name="%(class)s_owner"),
+        ]
+
+
+Row = TypeVar("Row", bound=Leased)
+
+
+@dataclass(frozen=True)
+class Lease(Generic[Row]):
+    """The right to write one row for one attempt."""
+
+    model: type[Row]
+    pk: int
+    owner: str
+    attempt: int
+
+    def _mine(self) -> "models.QuerySet[Row]":
+        return self.model._default_manager.filter(
+            pk=self.pk, state=RUNNING, owner=self.owner, attempt=self.attempt
+        )
+
+    def write(self, **fields: Any) -> bool:
+        """Write fields while the row is still ours; False when it no longer is."""
+        return self._mine().update(**fields) == 1
+
+    def finish(self, state: str, **fields: Any) -> bool:
+        """End the row in a final state; False when another attempt owns it by now."""
+        ended = {"owner": "", "lease_until": None, "deaths": 0, "trouble": ""}
+        return self.write(state=state, **(ended | fields))
+
+    def put_back(self, due_at: datetime, **fields: Any) -> bool:
+        """Queue the row again, not before `due_at`."""
+        return self.write(state=QUEUED, owner="", lease_until=None, due_at=due_at, **fields)
+
+    def stumble(self, trouble: str, *, seconds: float = 5.0) -> bool:
+        """Count an unforeseen failure like a death: queued again, or quarantined at the third."""
+        row = self._mine().values("deaths").first()
+        if row is None:
+            return False
+        if row["deaths"] + 1 >= DEATHS_ALLOWED:
+            return self.write(
+                state=QUARANTINED,
+                owner="",
+                lease_until=None,
+                deaths=row["deaths"] + 1,
+                trouble=trouble,
+            )
+        later = timezone.now() + timedelta(seconds=seconds * 2 ** row["deaths"])
+        return self.put_back(later, deaths=row["deaths"] + 1, trouble=trouble)
+
+
+def due(model: type[Leased], now: datetime | None = None) -> bool:
+    """Say whether any row waits to be claimed. Reads only, so it takes no write lock."""
+    waiting = model._default_manager.filter(state=QUEUED, due_at__lte=now or timezone.now())
+    return waiting.exists()
+
+
+def claim(model: type[Row], owner: str, limit: int) -> list[Lease[Row]]:
+    """Take up to `limit` due rows, most urgent and longest due first, in one statement."""
+    now = timezone.now()
+    adapt = connection.ops.adapt_datetimefield_value
+    skip = "FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
+    table = connection.ops.quote_name(model._meta.db_table)
+    # Materialised: PostgreSQL may run a plain subquery once a row, and claim more than the limit.
+    statement = f"""
+        WITH chosen AS MATERIALIZED (
+            SELECT id FROM {table} WHERE state=%s AND due_at<=%s
+            ORDER BY priority, due_at, id LIMIT %s {skip})
+        UPDATE {table} SET state=%s, owner=%s, lease_until=%s, attempt=attempt+1
+        WHERE state=%s AND id IN (SELECT id FROM chosen)
+        RETURNING priority, due_at, id, attempt"""  # noqa: S608  (only the table's own name)
+    values = [QUEUED, adapt(now), limit, RUNNING, owner, adapt(now + LEASE), QUEUED]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        # RETURNING has an order of its own; whoever is started first gets the free slot.
+        return [Lease(model, pk, owner, attempt) for _, _, pk, attempt in sorted(cursor.fetchall())]
+
+
+def claim_one(model: type[Row], pk: int, owner: str) -> Lease[Row] | None:
+    """Take one particular queued row; None when somebody else was first."""
+    now = timezone.now()
+    taken = model._default_manager.filter(pk=pk, state=QUEUED).update(
+        state=RUNNING, owner=owner, lease_until=now + LEASE, attempt=models.F("attempt") + 1
+    )
+    if not taken:
+        return None
+    attempt = model._default_manager.values_list("attempt", flat=True).get(pk=pk)
+    return Lease(model, pk, owner, attempt)
+
+
+def renew(model: type[Leased], owner: str) -> int:
+    """Extend every lease of this owner; returns how many."""
+    mine = model._default_manager.filter(state=RUNNING, owner=owner)
+    return mine.update(lease_until=timezone.now() + LEASE)
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a look after the dead found."""
+
+    queued: list[int]
+    quarantined: list[int]
+
+
+def give_back(model: type[Leased]) -> Returned:
+    """Return rows of dead owners: of this host at once, of others when their lease has ended."""
+    running = model._default_manager.filter(state=RUNNING)
+    now = timezone.now()
+    owners_seen = running.values_list("owner", flat=True).distinct()
+    dead = [owner for owner in owners_seen if owners.is_dead(owner)]
+    lost = running.filter(models.Q(owner__in=dead) | models.Q(lease_until__lt=now))
+    found = list(lost.values_list("pk", "owner", "attempt", "deaths"))
+    back = Returned([], [])
+    for pk, owner, attempt, deaths in found:
+        state = QUARANTINED if deaths + 1 >= DEATHS_ALLOWED else QUEUED
+        moved = running.filter(pk=pk, owner=owner, attempt=attempt).update(
+            state=state,
+            owner="",
+            lease_until=None,
+            due_at=now,
+            deaths=deaths + 1,
+            trouble=f"its process died ({deaths + 1} of {DEATHS_ALLOWED})",
+        )
+        if moved:
+            (back.quarantined if state == QUARANTINED else back.queued).append(pk)
+    return back
+
+
+def cancel(model: type[Leased], pk: int, *, state: str, **fields: Any) -> bool:
+    """End a queued row at once, or ask the owner of a running one to stop.
+
+    Returns False when it had already ended.
+    """
+    rows = model._default_manager.filter(pk=pk)
+    if rows.filter(state=QUEUED).update(state=state, cancel_asked=True, **fields):
+        return True
+    return rows.filter(state=RUNNING).update(cancel_asked=True) == 1
+
+
+def wake() -> None:
+    """Tell runners on PostgreSQL that there is work; SQLite's runners see the commit itself."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('whoosh_work', '')")
+
+
+def release_all(model: type[Leased], owner: str) -> int:
+    """Queue again everything this owner still holds: for a clean stop, which is no death."""
+    with transaction.atomic():
+        mine = model._default_manager.filter(state=RUNNING, owner=owner)
+        return mine.update(state=QUEUED, owner="", lease_until=None, due_at=timezone.now())

@@ -1,0 +1,64 @@
+"""Writing notices and reading them back."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Max
+
+from whoosh_site.core import tunables
+from whoosh_site.core.models.system import Notice
+
+
+def announce(*topics: str, teams: Iterable[int] = ()) -> None:
+    """Say that something changed, in the caller's transaction.
+
+    Args:
+        topics: a list such as "agents" (needs `teams`) or an object such as "call:42".
+        teams: ids of the teams whose lists changed.
+    """
+    team_ids = set(teams)
+    names = [topic for topic in topics if ":" in topic]
+    names += [f"{topic}@{team}" for topic in topics if ":" not in topic for team in team_ids]
+    _write([Notice(topic=name) for name in names])
+
+
+def stream(topic: str, data: Any) -> None:
+    """Send a piece of a stream, such as a few tokens, to whoever watches `topic`."""
+    # In ASCII: a character may be cut in two between pieces, and no column holds half of one.
+    _write([Notice(topic=topic, data=json.dumps(data))])
+
+
+def _write(notices: list[Notice]) -> None:
+    if not notices:
+        return
+    Notice.objects.bulk_create(notices)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('whoosh_live', '')")
+
+
+def last_seen() -> int:
+    """Return the number of the newest notice: what a page rendered now has seen."""
+    return Notice.objects.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def streamed(topic: str) -> list[Any]:
+    """Return every piece still kept of a topic's stream, oldest first."""
+    rows = Notice.objects.filter(topic=topic).exclude(data="").order_by("pk")
+    return [json.loads(text) for text in rows.values_list("data", flat=True)]
+
+
+def prune(now: datetime) -> int:
+    """Delete notices older than the setting says, in batches; returns how many."""
+    oldest = now - timedelta(seconds=tunables.value("notice_retention"))
+    total = 0
+    while True:
+        batch = list(
+            Notice.objects.filter(created_at__lt=oldest).values_list("pk", flat=True)[:1000]
+        )
+        if not batch:
+            return total
+        total += Notice.objects.filter(pk__in=batch).delete()[0]

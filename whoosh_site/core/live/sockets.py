@@ -1,0 +1,157 @@
+"""Base of all WebSocket consumers: sign-in, permission, revocation, bounded queues."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import Q
+
+from whoosh_site.core import tunables
+from whoosh_site.core.live import hub as hubs
+from whoosh_site.core.live import topics
+from whoosh_site.core.live.notices import last_seen, streamed
+from whoosh_site.core.middleware import idle_seconds
+from whoosh_site.core.models.people import User
+from whoosh_site.core.models.system import Notice
+
+log = logging.getLogger(__name__)
+
+RECHECK = 5.0
+MOST_TOPICS = 100
+LARGEST_MESSAGE = 16_384
+CLOSED_SIGNED_OUT = 4401
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """One page's socket. The page says what it watches; the hub says what changed.
+
+    From the page: `{"watch": ["agents", "call:7"], "since": 1234}`.
+    To the page: `{"seq": 1240, "changed": ["agents"], "data": {"call:7": [...]}}`; the first
+    answer lists everything that changed after `since`, so a reconnect heals what was missed, and
+    `"refused"` names topics this person may not watch.
+    """
+
+    async def connect(self) -> None:
+        """Accept people who are signed in; Origin was checked by the ASGI application."""
+        self.expanded: dict[str, set[str]] = {}
+        self.waiting: list[tuple[int, set[str], dict[str, list[Any]]]] = []
+        self.ready = asyncio.Event()
+        self.chores: list[asyncio.Task[None]] = []
+        self.user = await self._current_user()
+        if self.user is None:
+            await self.close(CLOSED_SIGNED_OUT)
+            return
+        await self.accept()
+        await hubs.hub.start()
+        self.chores = [asyncio.create_task(self._pump()), asyncio.create_task(self._recheck())]
+
+    async def disconnect(self, code: int) -> None:
+        """Let the hub forget this socket."""
+        hubs.hub.watch(self, set())
+        for chore in self.chores:
+            chore.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Take the page's wishes; anything malformed closes the socket."""
+        try:
+            if text_data is None or len(text_data) > LARGEST_MESSAGE:
+                raise ValueError
+            wish = json.loads(text_data)
+            wanted = [str(topic) for topic in wish["watch"]][:MOST_TOPICS]
+            since = int(wish.get("since") or 0)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            await self.close(1003)
+            return
+        await self._watch(wanted, since)
+
+    def offer(self, seq: int, changed: set[str], data: dict[str, list[Any]]) -> None:
+        """Take a tick from the hub. A page that cannot keep up is told to fetch everything."""
+        if len(self.waiting) >= hubs.FULL:
+            everything = {topic for group in self.expanded.values() for topic in group}
+            self.waiting = [(seq, everything, {})]
+        else:
+            self.waiting.append((seq, changed, data))
+        self.ready.set()
+
+    # -- inside ------------------------------------------------------------------------------
+
+    async def _watch(self, wanted: list[str], since: int) -> None:
+        self.expanded = await database_sync_to_async(self._expand)(wanted)
+        granted = {topic for group in self.expanded.values() for topic in group}
+        hubs.hub.watch(self, granted)
+        changed, data, seq = await database_sync_to_async(_missed)(granted, since)
+        answer = self._frame(seq, changed, data)
+        answer["refused"] = sorted(set(wanted) - set(self.expanded))
+        await self.send(json.dumps(answer))
+
+    def _expand(self, wanted: list[str]) -> dict[str, set[str]]:
+        found = {name: set(topics.expand(self.user, name)) for name in wanted}
+        return {name: group for name, group in found.items() if group}
+
+    def _frame(self, seq: int, changed: set[str], data: dict[str, list[Any]]) -> dict[str, Any]:
+        names = [name for name, group in self.expanded.items() if group & changed]
+        pieces = {
+            name: [piece for topic in group for piece in data.get(topic, ())]
+            for name, group in self.expanded.items()
+        }
+        kept = {name: found for name, found in pieces.items() if found}
+        return {"seq": seq, "changed": names, "data": kept}
+
+    async def _pump(self) -> None:
+        while True:
+            await self.ready.wait()
+            self.ready.clear()
+            batch, self.waiting = self.waiting, []
+            for seq, changed, data in batch:
+                await self.send(json.dumps(self._frame(seq, changed, data)))
+
+    async def _recheck(self) -> None:
+        """Close within seconds when the person signed out, was switched off or lost a role."""
+        before = self.user.audience if self.user else None
+        while True:
+            await asyncio.sleep(RECHECK)
+            with contextlib.suppress(OSError):
+                user = await self._current_user()
+                if user is None or user.audience != before:
+                    await self.close(CLOSED_SIGNED_OUT if user is None else 4403)
+                    return
+
+    @database_sync_to_async
+    def _current_user(self) -> User | None:
+        key = self.scope.get("cookies", {}).get("sessionid", "")
+        session = SessionStore(key or None)
+        if not key or not session.exists(key):
+            return None
+        request = _SessionOnly(session)
+        user = get_user(request)
+        if not user.is_authenticated:
+            return None
+        if idle_seconds(session) > tunables.value("session_timeout"):
+            return None
+        user.audience  # noqa: B018  (read the roles here, in the database thread)
+        return user
+
+
+class _SessionOnly:
+    """What `get_user` needs of a request."""
+
+    def __init__(self, session: SessionStore) -> None:
+        self.session = session
+        self.META: dict[str, str] = {}
+
+
+def _missed(granted: set[str], since: int) -> tuple[set[str], dict[str, list[Any]], int]:
+    """Return what changed after `since`, all streams still running, and the newest number."""
+    seq = last_seen()
+    data = {topic: streamed(topic) for topic in granted if ":" in topic}
+    oldest = Notice.objects.order_by("pk").values_list("pk", flat=True).first() or 0
+    if since == 0 or since > seq or since < oldest - 1:
+        return set(granted), data, seq
+    mine = Notice.objects.filter(Q(topic__in=granted), pk__gt=since, data="")
+    return set(mine.values_list("topic", flat=True)), data, seq

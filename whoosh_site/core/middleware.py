@@ -1,0 +1,166 @@
+"""What happens around every request: headers, static files, idle sign-out, error pages."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django.utils.http import urlencode
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+from whoosh_site.core import tunables
+from whoosh_site.core.errors import TooMany, WhooshError
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+SEEN = "seen_at"
+
+CONTENT_POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+
+
+class Session(Protocol):
+    """What we use of a session."""
+
+    def get(self, key: str, default: Any = None) -> Any: ...
+
+
+class PolicyHeaders:
+    """Content-Security-Policy without inline scripts or styles; private pages are not cached."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Add the headers a view has not set itself."""
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+        response.headers.setdefault(
+            "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
+        )
+        if not request.path.startswith(settings.STATIC_URL):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class NoNulls:
+    """Refuse null characters: no text column of PostgreSQL holds one, and nobody types one."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Look through address, query, headers and cookies; forms and JSON look for themselves."""
+        query = unquote(request.META.get("QUERY_STRING", ""))
+        said = (request.path, query, *request.headers.values(), *request.COOKIES.values())
+        if any("\x00" in text for text in said):
+            raise BadRequest("a null character")
+        return self.get_response(request)
+
+
+class StaticFiles(WhiteNoiseMiddleware):
+    """WhiteNoise for ASGI: small files are answered whole, for Django cannot stream them there."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.collected = settings.STATIC_ROOT.is_dir()
+        super().__init__(get_response)
+        if not self.collected and not self.use_finders:
+            self.add_files_from_finders()
+
+    def add_files(self, root: Any, prefix: str | None = None) -> None:
+        """Skip a folder that nothing was collected into yet."""
+        if self.collected:
+            super().add_files(root, prefix)
+
+    @staticmethod
+    def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
+        """Answer with the file's bytes and WhiteNoise's headers."""
+        found = static_file.get_response(request.method, request.META)
+        body = b""
+        if found.file is not None:
+            with found.file:
+                body = found.file.read()
+        response = HttpResponse(body, status=int(found.status))
+        del response["Content-Type"]
+        for name, value in found.headers:
+            response[name] = value
+        return response
+
+
+def idle_seconds(session: Session) -> float:
+    """Return how long ago a person last did something in this session."""
+    return time.time() - session.get(SEEN, time.time())
+
+
+class SessionTimeout:
+    """Sign people out after `session_timeout` seconds without activity.
+
+    Fetching a live fragment is no activity: an open page must not keep a session alive.
+    """
+
+    REFRESH = 30.0
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """End an idle session, or note the activity."""
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+            limit = tunables.value("session_timeout")
+            idle = idle_seconds(request.session)
+            if idle > limit:
+                logout(request)
+                messages.info(request, "You were signed out after a time without activity.")
+            elif "fragment" not in request.GET and (
+                SEEN not in request.session or idle > min(self.REFRESH, limit / 4)
+            ):
+                request.session[SEEN] = time.time()
+        return self.get_response(request)
+
+
+class PageErrors:
+    """Turn our errors into pages; the API has its own handler."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass on; a htmx request that needs a sign-in is told to go there as a whole page."""
+        response = self.get_response(request)
+        partial = getattr(request, "htmx", False) and not request.htmx.boosted
+        if partial and isinstance(response, HttpResponseRedirect):
+            login = resolve_url(settings.LOGIN_URL)
+            if response.url.startswith(login):
+                onward = request.htmx.current_url_abs_path or "/"
+                response = HttpResponse(status=204)
+                response["HX-Redirect"] = f"{login}?{urlencode({'next': onward})}"
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Explain our own errors; everything else is Django's."""
+        if not isinstance(error, WhooshError):
+            return None
+        if error.status == 404:
+            raise Http404(error.message) from error
+        template = "components/_problem.html" if getattr(request, "htmx", False) else "problem.html"
+        context = {"title": "Not possible", "advice": error.message, "status": error.status}
+        response = render(request, template, context, status=error.status)
+        if isinstance(error, TooMany):
+            response["Retry-After"] = str(max(1, round(error.retry_after)))
+        return response

@@ -1,0 +1,196 @@
+"""API keys, one-time links and the brakes on guessing."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from whoosh_site.core.models.people import User
+
+SECOND_LOOK = timedelta(minutes=1)
+
+
+class Scope(models.TextChoices):
+    """What a key may be used for, always within what its user may do."""
+
+    READ = "read", "read: look at things"
+    RUN = "run", "run: start and cancel work"
+    WRITE = "write", "write: change things of a team"
+    ADMIN = "admin", "admin: what only administrators do"
+
+
+def digest(secret: str) -> str:
+    """Return the SHA-256 of a long random secret, as hex. Only this is stored."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """Questions about many keys."""
+
+    def visible_to(self, user: User) -> Self:
+        """A user's own keys; all of them for an admin."""
+        return self if user.is_superuser else self.filter(user=user)
+
+
+class ApiKey(models.Model):
+    """A secret that acts as its user within its scopes. The secret is shown once."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=8, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @staticmethod
+    def fresh() -> tuple[str, str, str]:
+        """Return a new key's prefix, digest and the text to show once."""
+        prefix = secrets.token_hex(4)
+        text = f"whoosh_{prefix}_{secrets.token_urlsafe(32)}"
+        return prefix, digest(text), text
+
+    @classmethod
+    def find(cls, text: str) -> "ApiKey | None":
+        """Return the living key with this text, found by prefix and compared in constant time."""
+        parts = text.split("_", 2)
+        if len(parts) != 3 or parts[0] != "whoosh":
+            return None
+        key = cls.objects.select_related("user").filter(prefix=parts[1][:8]).first()
+        # Compare even without a row, so that a wrong prefix takes as long as a wrong secret.
+        right = hmac.compare_digest(key.digest if key else digest(""), digest(text))
+        return key if key and right and key.alive else None
+
+    @property
+    def alive(self) -> bool:
+        """Neither expired nor belonging to a switched-off user."""
+        expired = self.expires_at is not None and self.expires_at <= timezone.now()
+        return not expired and self.user.is_active
+
+    def touch(self) -> None:
+        """Remember the use, at most once a minute."""
+        now = timezone.now()
+        if self.last_used_at is None or self.last_used_at < now - SECOND_LOOK:
+            ApiKey.objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+class OneTimeLink(models.Model):
+    """A link that works once: the first administrator's set-up, or setting a password."""
+
+    class Purpose(models.TextChoices):
+        """What the link lets its holder do."""
+
+        SETUP = "setup", "Make the first administrator"
+        PASSWORD = "password", "Set a password"
+
+    purpose = models.CharField(max_length=10, choices=Purpose.choices)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.get_purpose_display()} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def make(cls, purpose: str, user: User | None = None, *, hours: int = 48) -> str:
+        """Replace earlier links of this purpose and user by a fresh one; returns its path."""
+        cls.objects.filter(purpose=purpose, user=user, used_at=None).delete()
+        token = secrets.token_urlsafe(32)
+        cls.objects.create(
+            purpose=purpose,
+            user=user,
+            digest=digest(token),
+            expires_at=timezone.now() + timedelta(hours=hours),
+        )
+        return f"/welcome/{token}/"
+
+    @classmethod
+    def find(cls, token: str) -> "OneTimeLink | None":
+        """Return the living link with this token."""
+        link = cls.objects.filter(
+            digest=digest(token), used_at=None, expires_at__gt=timezone.now()
+        ).first()
+        return link if link and link.alive else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is no administrator yet to set up, or the user may still sign in."""
+        if self.purpose == self.Purpose.SETUP:
+            return not User.objects.administrators().exists()
+        return self.user is not None and self.user.is_active
+
+    def use(self) -> bool:
+        """Spend the link; False when someone was first."""
+        spent = OneTimeLink.objects.filter(pk=self.pk, used_at=None)
+        return spent.update(used_at=timezone.now()) == 1
+
+
+FREE_TRIES = 5
+LONGEST_WAIT = timedelta(minutes=15)
+FORGET_AFTER = timedelta(hours=1)
+
+
+class Lockout(models.Model):
+    """Failed tries of one account or one address; the wait doubles with each."""
+
+    subject = models.CharField(max_length=64, unique=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.failures} failed tries"
+
+    @staticmethod
+    def subject_for(kind: str, name: str) -> str:
+        """Return the stored form: keyed, so the table holds neither names nor addresses."""
+        text = f"{kind}:{name.strip().lower()}".encode()
+        return hmac.new(settings.SECRET_KEY.encode(), text, hashlib.sha256).hexdigest()
+
+    @classmethod
+    def wait(cls, *subjects: str) -> float:
+        """Return the seconds all of these must still wait; 0 when none is blocked."""
+        now = timezone.now()
+        rows = cls.objects.filter(subject__in=subjects, until__gt=now).values_list("until")
+        return max(((until - now).total_seconds() for (until,) in rows), default=0.0)
+
+    @classmethod
+    def failed(cls, *subjects: str, free: int = FREE_TRIES) -> None:
+        """Count one failure for each; after `free` of them the wait doubles from 1 s to 15 min."""
+        now = timezone.now()
+        for subject in subjects:
+            row, _ = cls.objects.get_or_create(subject=subject, defaults={"last_at": now})
+            old = now - row.last_at > FORGET_AFTER
+            failures = 1 if old else models.F("failures") + 1
+            cls.objects.filter(pk=row.pk).update(failures=failures, last_at=now)
+            row.refresh_from_db()
+            over = row.failures - free
+            if over > 0:
+                wait = min(timedelta(seconds=2 ** min(over - 1, 12)), LONGEST_WAIT)
+                cls.objects.filter(pk=row.pk).update(until=now + wait)
+
+    @classmethod
+    def forget(cls, *subjects: str) -> None:
+        """Clear the count after a success."""
+        cls.objects.filter(subject__in=subjects).delete()
+
+    @classmethod
+    def prune(cls, now: datetime) -> int:
+        """Delete what no longer matters; returns how many rows."""
+        return cls.objects.filter(last_at__lt=now - FORGET_AFTER * 2).delete()[0]

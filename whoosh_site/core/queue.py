@@ -1,0 +1,67 @@
+"""The door to django-q2: short jobs, schedules, and the message that a runner should be alive.
+
+A job is a function named by its dotted path with plain arguments. It must be idempotent: a job
+whose worker died runs again.
+"""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.models import OrmQ, Schedule
+from django_q.tasks import async_task
+
+from whoosh_site.core.broker import here
+
+TASKS = "whoosh"
+RUNNER = "runner"
+_schedules: dict[str, tuple[str, int]] = {}
+
+
+def enqueue(function: str, *arguments: object) -> None:
+    """Queue a short job, in the caller's transaction, so both commit together."""
+    async_task(function, *arguments, cluster=TASKS)
+
+
+def enqueue_here(cluster: str, function: str, *, seconds: int = 60) -> None:
+    """Queue a job for the cluster of this name on this host alone; -1 seconds for a resident."""
+    async_task(function, cluster=here(cluster), timeout=seconds)
+
+
+def waiting_here(cluster: str) -> int:
+    """Return how many jobs wait unclaimed in this host's own queue of a cluster."""
+    return OrmQ.objects.filter(key=here(cluster), lock__lte=timezone.now()).count()
+
+
+def clear_here(cluster: str) -> None:
+    """Drop what is left in this host's own queue: messages to processes that are gone."""
+    OrmQ.objects.filter(key=here(cluster)).delete()
+
+
+def every(minutes: int, function: str) -> None:
+    """Declare a recurring job; `set_schedules` writes it down at the next start."""
+    _schedules[function] = (function, minutes)
+
+
+def set_schedules() -> None:
+    """Bring the schedule rows in line with what the rooms declared."""
+    Schedule.objects.filter(cluster=TASKS).exclude(name__in=_schedules).delete()
+    for name, (function, minutes) in _schedules.items():
+        wanted = {
+            "func": function,
+            "schedule_type": Schedule.MINUTES,
+            "minutes": minutes,
+            "repeats": -1,
+            "cluster": TASKS,
+        }
+        row, made = Schedule.objects.get_or_create(
+            name=name,
+            defaults=wanted | {"next_run": timezone.now() + timedelta(minutes=minutes)},
+        )
+        if not made and any(getattr(row, field) != value for field, value in wanted.items()):
+            Schedule.objects.filter(pk=row.pk).update(**wanted)
+
+
+def backlog() -> int:
+    """Return how many short jobs wait for a worker."""
+    return OrmQ.objects.filter(key=Conf.PREFIX, lock__lte=timezone.now()).count()

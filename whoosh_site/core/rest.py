@@ -1,0 +1,105 @@
+"""What every API resource shares: visible rows, permission, idempotency."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from django.db import IntegrityError, models, transaction
+from rest_framework import mixins, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from whoosh_site.core.actor import Actor
+from whoosh_site.core.errors import BadInput, Conflict
+from whoosh_site.core.models.system import IdempotentRequest
+from whoosh_site.core.permissions import demand
+
+
+class TeamView(viewsets.GenericViewSet):
+    """Base of every resource: rows by `.visible_to`, actions by the permission table.
+
+    `rules` maps a view's action to the name of its rule; an action without a rule stops the start
+    of its tests. Objects name their teams by `team_ids`; a resource outside teams has none.
+    """
+
+    rules: ClassVar[Mapping[str, str]] = {}
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        """Return what this caller may see."""
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset.none()
+        return self.queryset.visible_to(self.request.user)
+
+    @property
+    def actor(self) -> Actor:
+        """Who calls."""
+        return Actor.of(self.request)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check the scope before anything is looked up."""
+        super().initial(request, *args, **kwargs)
+        if self.action in self.rules and not self.detail:
+            self.check_list(request)
+
+    def check_list(self, request: Request) -> None:
+        """Lists and creations: the role counts in any team of the caller."""
+        demand(self.actor, self.rules[self.action], request.user.roles)
+
+    def check_object_permissions(self, request: Request, obj: models.Model) -> None:
+        """Details: the role counts in the object's own teams."""
+        super().check_object_permissions(request, obj)
+        demand(self.actor, self.rules[self.action], teams_of(obj))
+
+
+def teams_of(obj: models.Model) -> list[int]:
+    """Return the teams an object belongs to."""
+    if hasattr(obj, "team_ids"):
+        return list(obj.team_ids)
+    team = getattr(obj, "team_id", None)
+    return [team] if team is not None else []
+
+
+class ReadView(mixins.ListModelMixin, mixins.RetrieveModelMixin, TeamView):
+    """List and detail."""
+
+
+def idempotent(method: Callable[..., Response]) -> Callable[..., Response]:
+    """Let a POST that starts work take an `Idempotency-Key` header.
+
+    The same key and body get the first answer again; the same key with another body is a conflict.
+    The work and the memory of it commit together, so the method must not wait for the work.
+    """
+
+    @functools.wraps(method)
+    def wrapper(view: TeamView, request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = request.headers.get("Idempotency-Key", "")
+        if not key:
+            return method(view, request, *args, **kwargs)
+        if len(key) > 200:
+            raise BadInput("Idempotency-Key: at most 200 characters.")
+        content = json.dumps(request.data, sort_keys=True, default=str)
+        fingerprint = hashlib.sha256(f"{request.path}\n{content}".encode()).hexdigest()
+        found = {"path": request.path[:200], "fingerprint": fingerprint}
+        try:
+            with transaction.atomic():
+                kept = IdempotentRequest.objects.create(user=request.user, key=key, **found)
+                answer = method(view, request, *args, **kwargs)
+                kept.status, kept.body = answer.status_code, json.dumps(answer.data, default=str)
+                kept.save(update_fields=["status", "body"])
+                return answer
+        except IntegrityError:
+            earlier = IdempotentRequest.objects.filter(user=request.user, key=key).first()
+            if earlier is None:
+                raise
+            return _again(earlier, fingerprint)
+
+    return wrapper
+
+
+def _again(earlier: IdempotentRequest, fingerprint: str) -> Response:
+    if earlier.fingerprint != fingerprint:
+        raise Conflict("This Idempotency-Key was used for another request.")
+    headers = {"Idempotent-Replay": "true"}
+    return Response(json.loads(earlier.body), status=earlier.status, headers=headers)

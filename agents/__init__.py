@@ -1,0 +1,1 @@
+"""Room 1: hosts, models, protocols, routing, calls and health."""

@@ -1,0 +1,83 @@
+"""Leaves of the error tree for hosts and models, split by what the caller can do."""
+
+from whoosh_site.core.errors import BadInput, NotFound, Outside
+
+
+class AgentError(Outside):
+    """A host could not do what was asked."""
+
+    code = "agent_error"
+
+
+class AgentOffline(AgentError):
+    """No connection to the host; another one may do it."""
+
+    code = "agent_offline"
+
+
+class AgentSlow(AgentError):
+    """The host did not answer in time."""
+
+    code = "agent_slow"
+    status = 504
+
+
+class AgentUnauthorised(AgentError):
+    """The host wants another key; an operator must act."""
+
+    code = "agent_unauthorised"
+    retryable = False
+
+
+class AgentBusy(AgentError):
+    """The host says it has too much to do."""
+
+    code = "agent_busy"
+    status = 503
+
+
+class AgentFailed(AgentError):
+    """The host failed inside, or its answer broke off."""
+
+    code = "agent_failed"
+
+
+class AgentTalksNonsense(AgentError):
+    """Something answers there, but no model host."""
+
+    code = "agent_nonsense"
+    retryable = False
+
+
+class RequestRefused(AgentError):
+    """The host understands the request and will not do it."""
+
+    code = "request_refused"
+    status = 400
+    retryable = False
+
+
+class ModelMissing(AgentError):
+    """The host does not have this model."""
+
+    code = "model_missing"
+    status = 404
+
+
+class NoAgent(AgentError):
+    """No agent fits now; says what it waits for."""
+
+    code = "no_agent"
+    status = 503
+
+
+class UnknownName(NotFound):
+    """No agent, model or capability of this name; says which exist."""
+
+    code = "unknown_name"
+
+
+class UnusableEndpoint(BadInput):
+    """The endpoint's address cannot be used; says why."""
+
+    code = "unusable_endpoint"

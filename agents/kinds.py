@@ -1,0 +1,47 @@
+"""What the runner does for this room."""
+
+from typing import Any
+
+from agents import services
+from agents.live import tell
+from agents.models import Call, Health
+from agents.services.calls import canceled
+from whoosh_site.core import leases, live
+from whoosh_site.core.leases import Lease
+from whoosh_site.core.runner import Kind, kinds
+
+
+@kinds.add
+class AskedCalls(Kind):
+    """Prompts from pages and the API."""
+
+    key = "call"
+    model = Call
+
+    async def run(self, lease: Lease[Any]) -> None:
+        """Place it and hear the answer, or let it wait."""
+        await services.run_call(lease)
+
+    def canceled(self, lease: Lease[Any]) -> None:
+        """Write the end, if the call did not get that far itself."""
+        canceled(lease)
+
+    def returned(self, found: leases.Returned) -> None:
+        """Show what became of calls whose process died."""
+        for call in Call.objects.filter(pk__in=[*found.queued, *found.quarantined]):
+            live.announce("calls", f"call:{call.pk}", teams=[call.team_id])
+            if call.agent is not None:
+                tell(call.agent)
+
+
+@kinds.add
+class HealthChecks(Kind):
+    """The recurring look at every agent."""
+
+    key = "health"
+    model = Health
+    limit = 200
+
+    async def run(self, lease: Lease[Any]) -> None:
+        """Look once; the row is due again afterwards."""
+        await services.check_agent(lease)

@@ -1,0 +1,37 @@
+"""What pages of this room watch, and how its services tell them."""
+
+from agents.models import Agent, Call
+from whoosh_site.core import live
+from whoosh_site.core.live import topics
+from whoosh_site.core.models.people import User
+
+topics.declare_lists("agents", "calls")
+
+
+def tell(agent: Agent) -> None:
+    """Let the pages that show this agent know that it changed."""
+    live.announce("agents", f"agent:{agent.pk}", teams=agent.team_ids)
+
+
+@topics.topics.add
+class AgentTopic(topics.Topic):
+    """One agent's page."""
+
+    key = "agent"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return Agent.objects.visible_to(user).filter(pk=pk).exists()
+
+
+@topics.topics.add
+class CallTopic(topics.Topic):
+    """One call and its stream of tokens."""
+
+    key = "call"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return Call.objects.visible_to(user).filter(pk=pk).exists()

@@ -1,0 +1,78 @@
+"""Ask one question from the command line."""
+
+import asyncio
+import json
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from agents import services
+from agents.models import Agent, Call
+from agents.protocols import Piece
+from agents.services.calls import Wish
+from whoosh_site.core import owner
+from whoosh_site.core.actor import SYSTEM
+from whoosh_site.core.errors import NotFound, WhooshError
+from whoosh_site.core.management.base import WhooshCommand
+
+
+class Command(WhooshCommand):
+    """One prompt, routed like any other; needs no server, only a host that answers."""
+
+    help = "Send one prompt to the agent that fits, and print the answer."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What, whom, and how to print it."""
+        parser.add_argument("prompt")
+        parser.add_argument("--agent", default="", help="only this agent")
+        parser.add_argument("--model", default="", help="only this model")
+        parser.add_argument("--capability", default="", help="an agent good at this")
+        parser.add_argument("--json", action="store_true", help="agent, reason, figures as well")
+        parser.add_argument("--stream", action="store_true", help="print the answer as it comes")
+        parser.add_argument(
+            "--patience", type=float, default=30, help="seconds to wait for an agent (default 30)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Ask in this process and print."""
+        wish = Wish(
+            [{"role": "user", "content": options["prompt"]}],
+            options["agent"],
+            options["model"],
+            options["capability"],
+        )
+        if not Agent.objects.exists():
+            raise NotFound("No agent is registered. Load a whoosh.yaml or start 'manage.py up'.")
+        call = services.ask(wish, by=SYSTEM, source=Call.Source.COMMAND, holder=owner.me())
+        tell = self._print if options["stream"] and not options["json"] else None
+        call = asyncio.run(services.ask_here(call, patience=options["patience"], tell=tell))
+        if options["json"]:
+            self.stdout.write(json.dumps(_result(call), ensure_ascii=False, default=str))
+        elif call.state == Call.State.SUCCESS:
+            self.stdout.write("" if tell else call.answer)
+        if call.state != Call.State.SUCCESS:
+            raise WhooshError(call.error or f"The call ended as {call.state}.")
+
+    def _print(self, piece: Piece) -> None:
+        self.stdout.write(piece.text, ending="")
+        self.stdout.flush()
+
+
+def _result(call: Call) -> dict[str, Any]:
+    figures = (
+        "wait_ms", "load_ms", "first_token_ms", "prompt_ms", "answer_ms", "total_ms",
+        "prompt_tokens", "answer_tokens", "tps", "prompt_tps",
+    )  # fmt: skip
+    return {
+        "id": call.pk,
+        "state": call.state,
+        "answer": call.answer,
+        "thinking": call.thinking,
+        "agent": call.agent_name,
+        "model": call.model_name,
+        "reason": call.reason,
+        "decision": call.decision,
+        "done_reason": call.done_reason,
+        "error": call.error or None,
+        **{name: getattr(call, name) for name in figures},
+    }

@@ -1,0 +1,16 @@
+"""Data of the agents room."""
+
+from agents.models.calls import Call
+from agents.models.hosts import Agent, AgentCapability, Capability, Gpu, Health
+from agents.models.registry import AgentModel, Model
+
+__all__ = [
+    "Agent",
+    "AgentCapability",
+    "AgentModel",
+    "Call",
+    "Capability",
+    "Gpu",
+    "Health",
+    "Model",
+]

@@ -1,0 +1,132 @@
+"""Calls: every prompt that was sent to a model, and how it went."""
+
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from agents.models.hosts import Agent
+from whoosh_site.core.leases import QUARANTINED, QUEUED, RUNNING, Leased
+from whoosh_site.core.models.access import ApiKey
+from whoosh_site.core.models.people import Team, User
+
+SUCCESS, ERROR, CANCELED = "success", "error", "canceled"
+ENDED = (SUCCESS, ERROR, CANCELED, QUARANTINED)
+
+
+class CallQuerySet(models.QuerySet["Call"]):
+    """Questions about many calls."""
+
+    def visible_to(self, user: User) -> Self:
+        """Calls of the user's teams."""
+        return self if user.is_superuser else self.filter(team__in=user.roles)
+
+    def brief(self) -> Self:
+        """Without the texts: what a list shows."""
+        return self.select_related("agent", "created_by").defer(*Call.TEXTS)
+
+    def ended_since(self, moment: datetime) -> Self:
+        """Calls that came to an end after a moment."""
+        return self.filter(state__in=ENDED, finished_at__gte=moment)
+
+
+class Call(Leased):
+    """One prompt and its answer. While it runs it is also the lease of one slot of its agent."""
+
+    TEXTS = ("messages", "answer", "thinking", "decision", "options", "schema", "tool_calls")
+
+    class State(models.TextChoices):
+        """States only move downwards; the last four are final."""
+
+        QUEUED = QUEUED, "Waiting"
+        RUNNING = RUNNING, "Running"
+        SUCCESS = SUCCESS, "Done"
+        ERROR = ERROR, "Failed"
+        CANCELED = CANCELED, "Canceled"
+        QUARANTINED = QUARANTINED, "Quarantined"
+
+    class Source(models.TextChoices):
+        """How the prompt came in."""
+
+        PAGE = "page", "Page"
+        API = "api", "API"
+        COMMAND = "command", "Command"
+
+    state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="calls")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="calls"
+    )
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, related_name="+")
+    source = models.CharField(max_length=10, choices=Source.choices)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    # The wish
+    wanted_agent = models.CharField(max_length=80, blank=True)
+    wanted_model = models.CharField(max_length=200, blank=True)
+    wanted_capability = models.CharField(max_length=80, blank=True)
+    title = models.CharField(max_length=160, blank=True, help_text="First words of the prompt")
+    messages = models.JSONField(default=list)
+    options = models.JSONField(default=dict, blank=True)
+    schema = models.JSONField(null=True, blank=True, help_text="JSON schema of the answer")
+    streams = models.BooleanField(default=False, help_text="Tokens are sent as they come")
+
+    # The decision
+    agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, related_name="calls")
+    agent_name = models.CharField(max_length=80, blank=True)
+    model_name = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    decision = models.JSONField(default=list, blank=True, help_text="Every candidate's score")
+
+    failed_agents = models.JSONField(
+        default=list, blank=True, help_text="Hosts that could not be reached for it"
+    )
+
+    # The outcome
+    answer = models.TextField(blank=True)
+    thinking = models.TextField(blank=True)
+    tool_calls = models.JSONField(default=list, blank=True)
+    done_reason = models.CharField(max_length=20, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    wait_ms = models.FloatField(null=True, blank=True, help_text="Here, before it was sent")
+    load_ms = models.FloatField(null=True, blank=True, help_text="Loading or scheduling there")
+    first_token_ms = models.FloatField(null=True, blank=True)
+    prompt_ms = models.FloatField(null=True, blank=True)
+    answer_ms = models.FloatField(null=True, blank=True)
+    total_ms = models.FloatField(null=True, blank=True, help_text="From sending to the end")
+    prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
+    answer_tokens = models.PositiveIntegerField(null=True, blank=True)
+    tps = models.FloatField("tokens/s", null=True, blank=True)
+    prompt_tps = models.FloatField("prompt tokens/s", null=True, blank=True)
+
+    objects = CallQuerySet.as_manager()
+
+    class Meta(Leased.Meta):
+        ordering = ["-pk"]
+        indexes = [
+            *Leased.Meta.indexes,
+            models.Index(fields=["team", "-id"], name="call_team"),
+            models.Index(fields=["agent", "state"], name="call_slots"),
+            models.Index(fields=["finished_at"], name="call_finished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Call {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        """Return the call's page."""
+        return f"/calls/{self.pk}/"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the state is final."""
+        return self.state in ENDED
+
+    def may_be_seen_by(self, user: User) -> bool:
+        """Whether the user belongs to the call's team."""
+        return user.is_superuser or self.team_id in user.roles

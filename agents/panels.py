@@ -1,0 +1,128 @@
+"""What this room shows on the dashboard, and what it finds wrong."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Sum
+from django.utils import timezone
+
+from agents.models import Agent, Call, Health
+from whoosh_site.core import health
+from whoosh_site.core.health import Finding, Question, questions
+from whoosh_site.core.leases import QUARANTINED, QUEUED, RUNNING
+from whoosh_site.core.models.people import User
+from whoosh_site.core.panels import Panel, panels
+
+BAD = (Health.Status.OFFLINE, Health.Status.UNAUTHORISED)
+POOR = (Health.Status.OVERLOADED, Health.Status.DEGRADED)
+
+
+@panels.add
+class Figures(Panel):
+    """Agents, running and waiting calls, tokens per second."""
+
+    key = "figures"
+    order = 1
+    template = "agents/panels/figures.html"
+    topics = ("agents", "calls")
+    every = 20
+
+    def context(self, user: User) -> dict[str, Any]:
+        """Count, of what the user sees."""
+        agents = [a for a in Agent.objects.visible_to(user).select_related("health") if a.enabled]
+        calls = Call.objects.visible_to(user)
+        now = timezone.now()
+        minute = calls.ended_since(now - timedelta(seconds=60))
+        tokens = minute.aggregate(n=Sum("answer_tokens"))["n"] or 0
+        return {
+            "total": len(agents),
+            "online": sum(agent.status == Health.Status.ONLINE for agent in agents),
+            "slots": sum(agent.slots for agent in agents),
+            "running": calls.filter(state=RUNNING, agent__isnull=False).count(),
+            "waiting": calls.filter(state=QUEUED).count(),
+            "tokens_per_second": tokens / 60,
+            "today": calls.filter(created_at__gte=now - timedelta(hours=24)).count(),
+        }
+
+
+@panels.add
+class AgentsNow(Panel):
+    """Every agent in one line."""
+
+    key = "agents"
+    order = 10
+    template = "agents/panels/agents.html"
+    topics = ("agents",)
+
+    def context(self, user: User) -> dict[str, Any]:
+        """Return agents with their state."""
+        return {"agents": Agent.objects.visible_to(user).with_state()[:50]}
+
+
+@panels.add
+class RecentCalls(Panel):
+    """The newest calls."""
+
+    key = "calls"
+    order = 20
+    template = "agents/panels/calls.html"
+    topics = ("calls",)
+
+    def context(self, user: User) -> dict[str, Any]:
+        """Return the newest ten."""
+        return {"calls": Call.objects.visible_to(user).brief()[:10]}
+
+
+@questions.add
+class AgentsAnswer(Question):
+    """Agents answer and take work."""
+
+    key = "agents"
+
+    def ask(self, user: User | None) -> Iterator[Finding]:
+        """Tell of each that does not."""
+        rows = Agent.objects.filter(enabled=True).select_related("health")
+        agents = list(rows if user is None else rows.visible_to(user))
+        if not agents:
+            yield Finding(
+                health.WARNING, "No agent is registered: nothing can be asked.",
+                "Add one in the admin, or load a whoosh.yaml with 'manage.py load_config'.",
+                "/admin/agents/agent/add/" if user and user.is_superuser else "",
+            )  # fmt: skip
+        troubled = 0
+        for agent in agents:
+            if agent.status in (*BAD, *POOR):
+                troubled += 1
+                level = health.ERROR if agent.status in BAD else health.WARNING
+                text = f"{agent} is {agent.status}: {agent.status_reason}".rstrip(": ")
+                yield Finding(level, text, "", agent.get_absolute_url())
+        if agents and not troubled:
+            yield Finding(health.OK, f"{len(agents)} agents, none in trouble")
+
+
+@questions.add
+class CallsFlow(Question):
+    """No call is stuck."""
+
+    key = "calls"
+    LONG = timedelta(minutes=5)
+
+    def ask(self, user: User | None) -> Iterator[Finding]:
+        """Tell of quarantined calls, and of those that wait long."""
+        calls = Call.objects.all() if user is None else Call.objects.visible_to(user)
+        quarantined = calls.filter(state=QUARANTINED).count()
+        if quarantined:
+            yield Finding(
+                health.ERROR, f"{quarantined} calls are in quarantine: their process died thrice.",
+                "Look at them and ask again.", "/calls/?state=quarantined",
+            )  # fmt: skip
+        stuck = calls.filter(state=QUEUED, created_at__lt=timezone.now() - self.LONG)
+        oldest = stuck.order_by("created_at").first()
+        if oldest is not None:
+            yield Finding(
+                health.WARNING, f"{stuck.count()} calls wait for more than five minutes.",
+                oldest.trouble, "/calls/?state=queued",
+            )  # fmt: skip
+        if not quarantined and oldest is None:
+            yield Finding(health.OK, "No call is stuck")

@@ -1,0 +1,378 @@
+"""What every wire format offers, and the neutral words requests and answers are made of."""
+
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from agents.errors import (
+    AgentBusy,
+    AgentError,
+    AgentFailed,
+    AgentOffline,
+    AgentSlow,
+    AgentTalksNonsense,
+    AgentUnauthorised,
+    ModelMissing,
+    RequestRefused,
+)
+from whoosh_site.core.errors import Broken, Refused, TimedOut, TooLarge, Unreachable
+from whoosh_site.core.http import Answer, Door, Fetched, Limits, quick
+from whoosh_site.core.shelf import Shelf
+
+PROBE_SECONDS = 4.0
+LIST_SECONDS = 15.0
+TITLE = re.compile(r"<title[^>]*>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a host is and how to enter it."""
+
+    url: str
+    door: Door
+    api_key: str = ""
+
+    @property
+    def base(self) -> str:
+        """The address without a trailing slash or `/v1`."""
+        return self.url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers every request carries."""
+        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+
+    def hide(self, text: str) -> str:
+        """Take the key out of what a host said: some repeat what they were sent."""
+        return text.replace(self.api_key, "•••") if self.api_key else text
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a cheap question found: which software, which version, whether it takes work now."""
+
+    protocol: str
+    flavour: str
+    version: str = ""
+    busy: str = ""
+    """Why it takes no more work right now, or nothing."""
+    loading: bool = False
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One model a host can run."""
+
+    name: str
+    digest: str = ""
+    size: int | None = None
+    family: str = ""
+    parameters: str = ""
+    quantization: str = ""
+    capabilities: tuple[str, ...] = ()
+    context_length: int | None = None
+
+
+@dataclass(frozen=True)
+class Resident:
+    """One model in a host's memory."""
+
+    name: str
+    until: datetime | None = None
+    size_vram: int | None = None
+    context_length: int | None = None
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool the model wants called, arguments as an object."""
+
+    name: str
+    arguments: Json
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation; images are base64 text without a `data:` prefix."""
+
+    role: str
+    content: str = ""
+    images: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_name: str = ""
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """A conversation to be continued.
+
+    `schema` is a JSON schema the answer must fit, or "json" for any JSON. `options` uses the
+    neutral names temperature, top_p, seed, stop, max_tokens, context_length; others are handed to
+    the host as they are.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    tools: tuple[Json, ...] = ()
+    schema: Json | str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    think: bool | str | None = None
+    keep_alive: str | int | None = None
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """A text to be completed."""
+
+    model: str
+    prompt: str
+    system: str = ""
+    suffix: str = ""
+    images: tuple[str, ...] = ()
+    schema: Json | str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    raw: bool = False
+    keep_alive: str | int | None = None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Exact figures of a finished answer, as far as the host gives them; times in milliseconds."""
+
+    done_reason: str = ""
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    load_ms: float | None = None
+    prompt_ms: float | None = None
+    answer_ms: float | None = None
+    total_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a streamed answer; the last one carries the usage."""
+
+    text: str = ""
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Vectors in the order of their inputs."""
+
+    vectors: list[list[float]]
+    prompt_tokens: int | None = None
+
+
+class HostProtocol:
+    """One wire format. Methods raise leaves of AgentError and nothing else."""
+
+    key: ClassVar[str]
+    label: ClassVar[str]
+    rank: ClassVar[int]
+    """Order in which an unknown endpoint is tried."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    async def probe(self) -> Probe:
+        """Ask cheaply whether the host lives and takes work; never by a completion."""
+        raise NotImplementedError
+
+    async def models(self) -> list[ModelInfo]:
+        """List what the host can run."""
+        raise NotImplementedError
+
+    async def resident(self) -> list[Resident]:
+        """List what is in the host's memory."""
+        raise NotImplementedError
+
+    def chat(self, request: ChatRequest, limits: Limits | None = None) -> AsyncIterator[Piece]:
+        """Stream the continuation of a conversation; closing the iterator cancels at the host."""
+        raise NotImplementedError
+
+    def generate(
+        self, request: GenerateRequest, limits: Limits | None = None
+    ) -> AsyncIterator[Piece]:
+        """Stream the completion of a text; closing the iterator cancels at the host."""
+        raise NotImplementedError
+
+    async def embed(self, model: str, inputs: list[str]) -> Embeddings:
+        """Return one vector per input."""
+        raise NotImplementedError
+
+    # -- shared wire work --------------------------------------------------------------------
+
+    async def get(self, path: str, *, seconds: float = PROBE_SECONDS) -> Json:
+        """Return the JSON object behind a path."""
+        return self._object(await self._fetch("GET", path, seconds), path)
+
+    async def post(self, path: str, body: Json, *, seconds: float = LIST_SECONDS) -> Json:
+        """Send JSON and return the JSON object that comes back."""
+        return self._object(await self._fetch("POST", path, seconds, body), path)
+
+    async def _fetch(
+        self, method: str, path: str, seconds: float, body: Json | None = None
+    ) -> Fetched:
+        url = f"{self.endpoint.base}{path}"
+        with translated(self.endpoint.url):
+            found = await self.endpoint.door.fetch(
+                method, url, headers=self.endpoint.headers, json=body, limits=quick(seconds)
+            )
+        if found.status >= 300:
+            raise self._refusal(found.status, found.text, found.headers, known=False)
+        return found
+
+    def _refusal(
+        self, status: int, body: str, headers: Mapping[str, str], *, known: bool
+    ) -> AgentError:
+        body = self.endpoint.hide(body)
+        onward = self.endpoint.hide(headers.get("location", "nowhere"))
+        text = said(body) or (" ".join(body.split())[:200] if known else "")
+        return refusal(status, text, body, self.endpoint.url, onward)
+
+    def _object(self, found: Fetched, path: str) -> Json:
+        try:
+            data = found.json()
+        except (ValueError, RecursionError):
+            data = None
+        if not isinstance(data, dict):
+            raise AgentTalksNonsense(
+                f"{self.endpoint.url}{path} answers, but not like a model host "
+                f"({found.headers.get('content-type', 'no content type')}). Check the port."
+            )
+        return data
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self, path: str, body: Json, limits: Limits | None, stream_type: str
+    ) -> AsyncIterator[Answer]:
+        """Open a streamed POST whose status and content type have been checked."""
+        url = f"{self.endpoint.base}{path}"
+        with translated(self.endpoint.url):
+            async with self.endpoint.door.stream(
+                "POST", url, headers=self.endpoint.headers, json=body, limits=limits
+            ) as answer:
+                kind = answer.headers.get("content-type", "")
+                if answer.status >= 300 or stream_type not in kind:
+                    text = (await answer.read()).decode("utf-8", "replace")
+                    raise self._refusal(answer.status, text, answer.headers, known=True)
+                try:
+                    yield answer
+                except AgentError as error:  # an error told inside the stream
+                    raise type(error)(self.endpoint.hide(error.message)) from None
+
+
+protocols: Shelf[HostProtocol] = Shelf("agent protocol")
+
+
+async def detect(endpoint: Endpoint) -> tuple[HostProtocol, Probe]:
+    """Find out which format an endpoint speaks, by asking.
+
+    Raises:
+        AgentError: the most telling one: no key before no connection before nonsense.
+    """
+    failures: list[AgentError] = []
+    for protocol in sorted(protocols, key=lambda found: found.rank):
+        host = protocol(endpoint)
+        try:
+            return host, await host.probe()
+        except (AgentOffline, AgentSlow):
+            raise  # the other format would meet the same silence
+        except AgentError as error:
+            failures.append(error)
+    for telling in (AgentUnauthorised, AgentBusy, AgentFailed):
+        for failure in failures:
+            if isinstance(failure, telling):
+                raise failure
+    raise AgentTalksNonsense(
+        f"{endpoint.url} answers, but neither like Ollama nor like an OpenAI-compatible server. "
+        "Check the port."
+    )
+
+
+@contextlib.contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Turn errors of the outbound door into errors about an agent."""
+    try:
+        yield
+    except Unreachable as error:
+        raise AgentOffline(f"{url} cannot be reached: {_reason(error)}.") from error
+    except TimedOut as error:
+        raise AgentSlow(
+            f"{url} is too slow: no answer within the limit ({error.phase})."
+        ) from error
+    except Refused as error:
+        raise RequestRefused(f"{url}: {error.message}") from error
+    except Broken as error:
+        raise AgentFailed(f"{url} broke off in the middle of the answer.") from error
+    except TooLarge as error:
+        raise AgentFailed(f"{url} sent more than the allowed size.") from error
+
+
+def _reason(error: Unreachable) -> str:
+    return error.message.partition(": ")[2] or error.message
+
+
+def refusal(status: int, text: str, body: str, url: str, onward: str) -> AgentError:
+    """Return our error for an answer that is no stream, or not a good one."""
+    text = text or f"HTTP {status}"
+    if 300 <= status < 400:
+        return AgentTalksNonsense(f"{url} redirects to {onward}. Use that address, if it is right.")
+    if status < 300:
+        whole = body.lstrip().startswith("{")
+        what = f"failed: {text}" if whole else "answers, but not like a model host. Check the port."
+        return AgentFailed(f"{url} {what}") if whole else AgentTalksNonsense(f"{url} {what}")
+    if status in (401, 403):
+        return AgentUnauthorised(f"{url} wants another key: {text}")
+    if status == 404 and "model" in text.lower():
+        return ModelMissing(f"{url}: {text}")
+    if status in (429, 503):
+        return AgentBusy(f"{url} is busy: {text}")
+    if status in (404, 405):
+        return AgentTalksNonsense(f"{url} does not know this request: {text}")
+    if status < 500 or status == 501:
+        return RequestRefused(f"{url} refuses: {text}")
+    return AgentFailed(f"{url} failed: {text}")
+
+
+def said(body: str) -> str:
+    """Return the message inside an error body: Ollama's, OpenAI's, or a page's title.
+
+    Anything may listen behind an address: of what is not known to be a model host, no more is
+    repeated.
+    """
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        page_title = TITLE.search(body)
+        return " ".join(page_title[1].split())[:200] if page_title else ""
+    error = data.get("error", data) if isinstance(data, dict) else ""
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail")
+    return error[:500] if isinstance(error, str) else ""
+
+
+def parsed(line: str, url: str) -> Json:
+    """Return one streamed JSON object."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise AgentFailed(f"{url} sent something that is no JSON.") from error
+    if not isinstance(data, dict):
+        raise AgentFailed(f"{url} sent JSON that is no object.")
+    return data
+
+
+def number(value: object) -> int | None:
+    """Return a count, or None for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

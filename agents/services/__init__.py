@@ -1,0 +1,48 @@
+"""Verbs of the agents room: the door other rooms, pages, commands and the runner come in by."""
+
+from agents.services.calls import ask, ask_here, cancel_call, run_call, wait_for
+from agents.services.endpoints import (
+    Examination,
+    close_doors,
+    examine,
+    same_place,
+    vet_endpoint,
+)
+from agents.services.health import check_agent, check_soon
+from agents.services.hosts import (
+    change_agent,
+    check_now,
+    delete_agent,
+    drain,
+    refresh,
+    register_agent,
+    set_capabilities,
+    set_gpus,
+    share_agent,
+    switch,
+)
+
+__all__ = [
+    "Examination",
+    "ask",
+    "ask_here",
+    "cancel_call",
+    "change_agent",
+    "check_agent",
+    "check_now",
+    "check_soon",
+    "close_doors",
+    "delete_agent",
+    "drain",
+    "examine",
+    "refresh",
+    "register_agent",
+    "run_call",
+    "same_place",
+    "set_capabilities",
+    "set_gpus",
+    "share_agent",
+    "switch",
+    "vet_endpoint",
+    "wait_for",
+]

@@ -1,0 +1,33 @@
+"""Short jobs of this room. Everything that waits for a host is the runner's (kinds.py)."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from agents.models import Call
+from whoosh_site.core import queue, tunables
+
+tunables.declare(
+    tunables.Tunable(
+        "call_retention",
+        90,
+        "Calls are kept",
+        "Days after which ended calls and their texts are deleted.",
+        1,
+        3650,
+        "days",
+    )
+)
+
+
+def tidy_calls() -> None:
+    """Delete calls past their time, in batches that hold no lock for long."""
+    oldest = timezone.now() - timedelta(days=tunables.value("call_retention"))
+    while True:
+        batch = list(Call.objects.filter(finished_at__lt=oldest).values_list("pk", flat=True)[:500])
+        if not batch:
+            return
+        Call.objects.filter(pk__in=batch).delete()
+
+
+queue.every(60, "agents.tasks.tidy_calls")

@@ -1,0 +1,22 @@
+"""Addresses of this room's pages."""
+
+from django.urls import path, re_path
+
+from agents import views
+
+urlpatterns = [
+    path("agents/", views.agent_list, name="agents"),
+    path("agents/matrix/", views.capability_matrix, name="matrix"),
+    path("agents/<int:pk>/", views.agent_detail, name="agent"),
+    re_path(
+        r"^agents/(?P<pk>\d{1,18})/(?P<action>check|drain|resume|enable|disable)/$",
+        views.agent_action,
+        name="agent-action",
+    ),
+    path("models/", views.model_list, name="models"),
+    path("models/<int:pk>/", views.model_detail, name="model"),
+    path("calls/", views.call_list, name="calls"),
+    path("calls/<int:pk>/", views.call_detail, name="call"),
+    path("calls/<int:pk>/cancel/", views.cancel_call, name="cancel-call"),
+    path("ask/", views.ask, name="ask"),
+]

@@ -1,0 +1,188 @@
+"""Pages of this room: agents, models, capabilities, calls, ask."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from agents import services
+from agents.forms import AskForm
+from agents.markdown import render_markdown
+from agents.models import Agent, AgentModel, Call, Capability, Model
+from agents.services.calls import Wish
+from whoosh_site.core.actor import Actor
+from whoosh_site.core.errors import WhooshError
+from whoosh_site.core.live.fragments import live, page
+from whoosh_site.core.permissions import demand, may
+
+PER_PAGE = 50
+HISTORY = 40
+
+
+@require_GET
+@login_required
+@live("rows")
+def agent_list(request: HttpRequest) -> HttpResponse:
+    """All agents with their live state."""
+    agents = Agent.objects.visible_to(request.user).with_state()
+    related = ("capabilities__capability", "gpus", "models__model")
+    return page(request, "agents/list.html", {"agents": agents.prefetch_related(*related)})
+
+
+@require_GET
+@login_required
+@live("badge", "state", "models", "calls")
+def agent_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """One agent: how it is, what it holds, how fast it was, what it did."""
+    rows = Agent.objects.visible_to(request.user).with_state()
+    agent = get_object_or_404(rows.prefetch_related("capabilities__capability", "gpus"), pk=pk)
+    calls = agent.calls.visible_to(request.user).brief()
+    rates = list(calls.exclude(tps=None).order_by("-pk").values_list("tps", flat=True)[:HISTORY])
+    by = Actor.of(request)
+    context = {
+        "agent": agent,
+        "models": agent.models.select_related("model").order_by("-resident", "model__name"),
+        "calls": calls[:10],
+        "rates": rates[::-1],
+        "may_check": may(by, "agent.check", agent.team_ids),
+        "may_drain": may(by, "agent.drain", [agent.team_id]),
+    }
+    return page(request, "agents/detail.html", context)
+
+
+@require_POST
+@login_required
+def agent_action(request: HttpRequest, pk: int, action: str) -> HttpResponse:
+    """Check now, drain, resume, enable or disable."""
+    agent = get_object_or_404(Agent.objects.visible_to(request.user), pk=pk)
+    by = Actor.of(request)
+    if action == "check":
+        services.refresh(agent, by=by)
+    elif action in ("drain", "resume"):
+        services.drain(agent, by=by, on=action == "drain")
+    else:
+        services.switch(agent, by=by, on=action == "enable")
+    return redirect(agent)
+
+
+@require_GET
+@login_required
+@live("rows")
+def model_list(request: HttpRequest) -> HttpResponse:
+    """Which model is where."""
+    return page(request, "agents/models.html", {"models": _models(request)})
+
+
+@require_GET
+@login_required
+@live("rows")
+def model_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """One model on all its hosts."""
+    model = get_object_or_404(_models(request), pk=pk)
+    return page(request, "agents/model.html", {"model": model})
+
+
+def _models(request: HttpRequest) -> Any:
+    visible = Agent.objects.visible_to(request.user)
+    hosts = AgentModel.objects.filter(agent__in=visible).select_related("agent__health")
+    return Model.objects.visible_to(request.user).prefetch_related(Prefetch("hosts", hosts))
+
+
+@require_GET
+@login_required
+@live("matrix")
+def capability_matrix(request: HttpRequest) -> HttpResponse:
+    """Agents against capabilities, with proficiency."""
+    agents = Agent.objects.visible_to(request.user).with_state()
+    agents = list(agents.prefetch_related("capabilities__capability"))
+    names = list(Capability.objects.visible_to(request.user).values_list("name", flat=True))
+    rows = []
+    for agent in agents:
+        known = {row.capability.name: row.proficiency for row in agent.capabilities.all()}
+        rows.append({"agent": agent, "cells": [known.get(name) for name in names]})
+    return page(request, "agents/matrix.html", {"names": names, "rows": rows})
+
+
+@require_GET
+@login_required
+@live("rows")
+def call_list(request: HttpRequest) -> HttpResponse:
+    """All calls, newest first, by state and agent."""
+    calls = Call.objects.visible_to(request.user).brief()
+    state, agent = request.GET.get("state", ""), request.GET.get("agent", "")
+    if state in Call.State.values:
+        calls = calls.filter(state=state)
+    if agent:
+        calls = calls.filter(agent_name=agent)
+    found = Paginator(calls, PER_PAGE).get_page(request.GET.get("page"))
+    agents = Agent.objects.visible_to(request.user).values_list("name", flat=True)
+    context = {
+        "calls": found,
+        "states": Call.State.choices,
+        "agents": agents,
+        "state": state,
+        "agent": agent,
+    }
+    return page(request, "agents/calls.html", context)
+
+
+@require_GET
+@login_required
+@live("facts", "answer")
+def call_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """One call: the answer as it comes, who gave it and why, the figures."""
+    rows = Call.objects.visible_to(request.user).select_related("agent", "created_by", "team")
+    call = get_object_or_404(rows, pk=pk)
+    if request.fragment == "answer" and not call.ended:
+        return HttpResponse(status=204)  # the page is drawing the stream; leave it alone
+    return page(request, "agents/call.html", _call_context(request, call))
+
+
+def _call_context(request: HttpRequest, call: Call) -> dict[str, Any]:
+    return {
+        "call": call,
+        "answer": render_markdown(call.answer) if call.ended else "",
+        "may_cancel": may(Actor.of(request), "call.cancel", [call.team_id]),
+    }
+
+
+@require_POST
+@login_required
+def cancel_call(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop a call."""
+    call = get_object_or_404(Call.objects.visible_to(request.user), pk=pk)
+    services.cancel_call(call, by=Actor.of(request))
+    return redirect(call)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def ask(request: HttpRequest) -> HttpResponse:
+    """Ask, and watch the answer come."""
+    if request.method == "POST":
+        demand(Actor.of(request), "call.create", request.user.roles)
+    initial = {name: request.GET.get(name, "") for name in ("agent", "model", "capability")}
+    form = AskForm(request.user, request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        said = [{"role": "user", "content": data["prompt"]}]
+        wish = Wish(said, data["agent"], data["model"], data["capability"], streams=True)
+        try:
+            call = services.ask(wish, by=Actor.of(request), source=Call.Source.PAGE)
+        except WhooshError as error:
+            form.add_error(None, error.message)
+        else:
+            return redirect(call)
+    mine = Call.objects.visible_to(request.user).filter(created_by=request.user).brief()[:8]
+    context = {
+        "form": form,
+        "recent": mine,
+        "agents": Agent.objects.visible_to(request.user).exists(),
+        "may_ask": may(Actor.of(request), "call.create", request.user.roles),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "agents/ask.html", context, status=status)

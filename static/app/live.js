@@ -1,0 +1,86 @@
+// Live pages: the socket says what changed, the page fetches those parts again.
+//
+// <tbody id="rows" data-live="agents" data-fragment="rows"> is fetched again from this page's own
+// address when "agents" changes, at most once a second; data-src names another address, data-every
+// fetches by itself after so many seconds. Pieces of a stream reach elements with data-stream as
+// "live:data" events.
+(() => {
+  const PAUSE = 1000;
+  const waiting = new Map();
+  let seq = Number(document.documentElement.dataset.seq || 0);
+
+  function topics() {
+    const found = new Set();
+    for (const element of document.querySelectorAll('[data-live]')) {
+      element.dataset.live.split(/\s+/).forEach((topic) => found.add(topic));
+    }
+    for (const element of document.querySelectorAll('[data-stream]')) found.add(element.dataset.stream);
+    return [...found].filter(Boolean);
+  }
+
+  function address(element) {
+    const url = new URL(element.dataset.src || location.href, location.href);
+    url.searchParams.set('fragment', element.dataset.fragment || 'panel');
+    url.searchParams.set('tick', String(seq));
+    url.hash = '';
+    return url.pathname + url.search;
+  }
+
+  function fetchAgain(id) {
+    const element = document.getElementById(id);
+    waiting.delete(id);
+    if (!element || document.hidden) return;
+    if (element.contains(document.activeElement) && document.activeElement.matches('input, select, textarea')) {
+      schedule(element);
+      return;
+    }
+    window.htmx.ajax('GET', address(element), { source: element, target: element, swap: 'outerMorph' });
+  }
+
+  function schedule(element) {
+    const now = Date.now();
+    const last = Number(element.dataset.fetched || 0);
+    if (waiting.has(element.id)) return;
+    element.dataset.fetched = String(Math.max(now, last + PAUSE));
+    waiting.set(element.id, setTimeout(fetchAgain, Math.max(0, last + PAUSE - now), element.id));
+  }
+
+  function hear(message) {
+    seq = Math.max(seq, message.seq);
+    const changed = new Set(message.changed);
+    for (const element of document.querySelectorAll('[data-live]')) {
+      if (element.dataset.live.split(/\s+/).some((topic) => changed.has(topic))) schedule(element);
+    }
+    for (const [topic, pieces] of Object.entries(message.data || {})) {
+      for (const element of document.querySelectorAll(`[data-stream="${topic}"]`)) {
+        element.dispatchEvent(new CustomEvent('live:data', { detail: pieces }));
+      }
+    }
+  }
+
+  function show(state) {
+    document.documentElement.dataset.live = state;
+    const sign = document.getElementById('live-state');
+    if (sign) sign.title = state === 'on' ? 'Live' : 'Connecting…';
+  }
+
+  document.addEventListener('htmx:ws:after:connection', (event) => {
+    event.detail.connection.socket.send(JSON.stringify({ watch: topics(), since: seq }));
+    show('on');
+  });
+  document.addEventListener('htmx:ws:close', (event) => {
+    show('off');
+    if (event.detail.code === 4401) location.reload(); // signed out: the server shows the way
+  });
+  document.addEventListener('htmx:ws:before:message:incoming', (event) => {
+    hear(JSON.parse(event.detail.message.data));
+    event.detail.cancelled = true;
+  });
+  setInterval(() => {
+    for (const element of document.querySelectorAll('[data-every]')) {
+      const due = Number(element.dataset.fetched || element.dataset.shown) + element.dataset.every * 1000;
+      if (!element.dataset.shown) element.dataset.shown = String(Date.now());
+      else if (Date.now() > due) schedule(element);
+    }
+  }, 1000);
+})();

@@ -1,0 +1,100 @@
+"""One object of every kind, owned by the team `ours`; and everything the database holds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import connection
+from django.utils import timezone
+
+from agents import services
+from agents.models import Agent, AgentModel, Call, Capability, Gpu, Model
+from whoosh_site.core import audit, tunables
+from whoosh_site.core import services as core
+from whoosh_site.core.actor import SYSTEM
+from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
+
+CANARY = "canary-3f9b1c-never-to-be-seen"
+# What changes because somebody looked: the session, signs of life, the last use or sign-in.
+NOTED = {"sessions.Session", "core.Process"}
+LOOKED = {"last_used_at", "last_login"}
+
+
+@dataclass
+class World:
+    """Everything a sweep needs an example of."""
+
+    people: Any
+    agent: Agent
+    held: AgentModel
+    model: Model
+    capability: Capability
+    gpu: Gpu
+    call: Call
+    key: ApiKey
+    key_text: str
+    entry: AuditEntry
+    process: Process
+    lockout: Lockout
+    setting: Setting
+
+
+def build(people: Any, make_agent: Any) -> World:
+    """Fill the team `ours`; the API's rate limit is out of the way."""
+    tunables.change("api_rate_limit", 1_000_000, by=SYSTEM)
+    people.ours.name = "Our team"
+    people.ours.save(update_fields=["name"])
+    agent = make_agent("oak", models={"ours-model:8b": {}}, title="Our oak", api_key=CANARY)
+    services.set_capabilities(agent, ["our-skill"])
+    services.set_gpus(agent, [("Our card", 24.0)])
+    call = Call.objects.create(
+        team=people.ours,
+        created_by=people.member,
+        source=Call.Source.API,
+        state=Call.State.SUCCESS,
+        title="Our question",
+        messages=[{"role": "user", "content": "Our question"}],
+        answer="Our answer",
+        agent=agent,
+        agent_name=agent.name,
+        model_name="ours-model:8b",
+        tps=10.0,
+        finished_at=timezone.now(),
+    )
+    key, text = core.create_api_key(user=people.owner, name="Our key", scopes=["read"], by=SYSTEM)
+    return World(
+        people=people,
+        agent=agent,
+        held=agent.models.get(),
+        model=Model.objects.get(),
+        capability=Capability.objects.get(),
+        gpu=agent.gpus.get(),
+        call=call,
+        key=key,
+        key_text=text,
+        entry=audit.record(SYSTEM, "tested", agent, {"by": "a sweep"}),
+        process=Process.objects.create(job="web", host="our-host", owner="our-host:1:1", pid=1),
+        lockout=Lockout.objects.create(subject="f" * 64, failures=9, last_at=timezone.now()),
+        setting=Setting.objects.get(key="api_rate_limit"),
+    )
+
+
+def rows(*leave_out: str) -> dict[str, list[dict[str, Any]]]:
+    """Return every row of every table, to tell whether something was changed."""
+    found = {}
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.label in NOTED | set(leave_out):
+            continue
+        columns = [f.attname for f in model._meta.concrete_fields if f.name not in LOOKED]
+        found[model._meta.label] = list(model._default_manager.order_by("pk").values(*columns))
+    return found
+
+
+def dump() -> str:
+    """Return everything the database holds as one text, past all models."""
+    texts = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            texts += [repr(row) for row in cursor.fetchall()]
+    return "\n".join(texts)

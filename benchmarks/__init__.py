@@ -1,0 +1,9 @@
+"""Benchmarks: each is a module to run by name, and prints figures side by side.
+
+    .venv/bin/python -m benchmarks.idle
+    .venv/bin/python -m benchmarks.latency
+    .venv/bin/python -m benchmarks.live
+
+They start whole installations of their own on loopback. DATABASE_URL and REDIS_URL choose the
+database as in the product; without them SQLite is measured.
+"""

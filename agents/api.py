@@ -511,7 +511,7 @@ class CallViewSet(ReadView):
         made = self._ask(request, data)
         call = get_object_or_404(self.get_queryset(), pk=made.data["id"])
         if data["stream"]:
-            return StreamingHttpResponse(events(call.pk), content_type="text/event-stream")
+            return StreamingHttpResponse(events(call.pk, _whole), content_type="text/event-stream")
         call = services.wait_for(call, data["wait"])
         code = status.HTTP_200_OK if call.ended else status.HTTP_202_ACCEPTED
         headers = {"Location": f"/api/v1/calls/{call.pk}/"} | dict(made.headers)
@@ -542,3 +542,7 @@ class CallViewSet(ReadView):
         call = self.get_object()
         services.cancel_call(call, by=self.actor)
         return Response(CallSerializer(services.wait_for(call, 5)).data)
+
+
+def _whole(call: Call) -> dict[str, Any]:
+    return dict(CallSerializer(call).data)

@@ -35,7 +35,8 @@ from agents.protocols import (
 from tests.fake_agent import FLAVOURS, FakeHost, running
 from tests.samples import TOOL, Bicycle, eventually, openai_client, user
 from whoosh_site.core.addresses import registered_hosts
-from whoosh_site.core.http import Door, Limits
+from whoosh_site.core.http import Door
+from whoosh_site.core.limits import Limits
 
 HASTY = Limits(connect=1, first_byte=0.4, between=0.2, total=5, size=1_000_000)
 FORMATS = ("ollama", "openai")

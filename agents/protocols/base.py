@@ -20,7 +20,8 @@ from agents.errors import (
     RequestRefused,
 )
 from whoosh_site.core.errors import Broken, Refused, TimedOut, TooLarge, Unreachable
-from whoosh_site.core.http import Answer, Door, Fetched, Limits, quick
+from whoosh_site.core.http import Answer, Door, Fetched
+from whoosh_site.core.limits import Limits, quick
 from whoosh_site.core.shelf import Shelf
 
 PROBE_SECONDS = 4.0

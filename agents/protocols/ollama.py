@@ -28,7 +28,7 @@ from agents.protocols.base import (
     parsed,
     protocols,
 )
-from whoosh_site.core.http import Limits
+from whoosh_site.core.limits import Limits
 
 NDJSON = "json"  # application/x-ndjson, or application/json from lax look-alikes
 OPTIONS = {"max_tokens": "num_predict", "context_length": "num_ctx"}

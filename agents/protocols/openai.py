@@ -31,7 +31,7 @@ from agents.protocols.base import (
     parsed,
     protocols,
 )
-from whoosh_site.core.http import Limits
+from whoosh_site.core.limits import Limits
 
 EVENTS = "event-stream"
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM", "organization_owner": "LM Studio"}

@@ -23,8 +23,8 @@ from agents.services.health import check_soon
 from whoosh_site.core import leases, live, tunables
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Forbidden, WhooshError
-from whoosh_site.core.http import Limits
 from whoosh_site.core.leases import Lease
+from whoosh_site.core.limits import Limits
 from whoosh_site.core.models.people import Team
 from whoosh_site.core.permissions import demand
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -28,8 +28,8 @@ class _Ear:
         self.rang.set()
 
 
-async def events(pk: int) -> AsyncIterator[str]:
-    """Yield `event: piece` with text and thinking as they come, then `event: end` with the call.
+async def events(pk: int, whole: Callable[[Call], dict[str, Any]]) -> AsyncIterator[str]:
+    """Yield `event: piece` as text and thinking come, then `event: end` with `whole(call)`.
 
     A higher `attempt` in a piece starts the answer anew: the first host or its runner was lost.
     """
@@ -52,7 +52,7 @@ async def events(pk: int) -> AsyncIterator[str]:
                     sent = place
                     yield _event("piece", piece)
             if call.ended and not ear.pieces:
-                yield _event("end", await sync_to_async(_whole)(call))
+                yield _event("end", await sync_to_async(whole)(call))
                 return
             ear.rang.clear()
             try:
@@ -61,12 +61,6 @@ async def events(pk: int) -> AsyncIterator[str]:
                 yield ": still here\n\n"
     finally:
         hubs.hub.watch(ear, set())
-
-
-def _whole(call: Call) -> dict[str, Any]:
-    from agents.api import CallSerializer  # the wire form is the API's
-
-    return dict(CallSerializer(call).data)
 
 
 def _event(name: str, data: object) -> str:

@@ -29,7 +29,7 @@ from whoosh_site.core.errors import (
     TooLarge,
     Unreachable,
 )
-from whoosh_site.core.http import MEGABYTE, Answer, Limits
+from whoosh_site.core.limits import MEGABYTE, Limits
 
 LAST_PORT = 65_535
 
@@ -133,7 +133,7 @@ class Transport:
         return self._ready().build_request(method, parsed, headers=dict(headers or {}), **body)
 
     @contextlib.asynccontextmanager
-    async def open(self, request: httpx.Request, limits: Limits) -> AsyncIterator[Answer]:
+    async def open(self, request: httpx.Request, limits: Limits) -> AsyncIterator[OpenAnswer]:
         """Send a request; leaving the block closes the connection of an unread answer."""
         now = asyncio.get_running_loop().time()
         deadline = None if limits.total is None else now + limits.total

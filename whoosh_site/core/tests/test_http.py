@@ -8,7 +8,8 @@ import socket
 import pytest
 
 from whoosh_site.core.errors import BadInput, Broken, Outside, Unreachable
-from whoosh_site.core.http import Fetched, Limits, quick
+from whoosh_site.core.http import Fetched
+from whoosh_site.core.limits import Limits, quick
 from whoosh_site.core.tests.servers import answer, fetched, ok, onward, opened, serving
 
 

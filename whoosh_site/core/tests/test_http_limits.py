@@ -7,7 +7,7 @@ import time
 import pytest
 
 from whoosh_site.core.errors import Broken, TimedOut, TooLarge
-from whoosh_site.core.http import MEGABYTE, Limits
+from whoosh_site.core.limits import MEGABYTE, Limits
 from whoosh_site.core.tests.servers import answer, fetched, ok, opened, serving
 
 

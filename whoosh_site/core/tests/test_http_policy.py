@@ -8,7 +8,7 @@ import pytest
 
 from whoosh_site.core.addresses import allowed, public_only, registered_hosts
 from whoosh_site.core.errors import Outside, Refused
-from whoosh_site.core.http import Limits
+from whoosh_site.core.limits import Limits
 from whoosh_site.core.tests.servers import ok, onward, opened, serving
 
 REAL = socket.getaddrinfo

@@ -3,10 +3,9 @@
 from typing import Any
 
 from agents import services
-from agents.live import tell
+from agents.live import tell_call
 from agents.models import Call, Health
-from agents.services.calls import canceled
-from whoosh_site.core import leases, live
+from whoosh_site.core import leases
 from whoosh_site.core.leases import Lease
 from whoosh_site.core.runner import Kind, kinds
 
@@ -24,14 +23,12 @@ class AskedCalls(Kind):
 
     def canceled(self, lease: Lease[Any]) -> None:
         """Write the end, if the call did not get that far itself."""
-        canceled(lease)
+        services.canceled(lease)
 
     def returned(self, found: leases.Returned) -> None:
         """Show what became of calls whose process died."""
         for call in Call.objects.filter(pk__in=[*found.queued, *found.quarantined]):
-            live.announce("calls", f"call:{call.pk}", teams=[call.team_id])
-            if call.agent is not None:
-                tell(call.agent)
+            tell_call(call, call.agent)
 
 
 @kinds.add

@@ -13,6 +13,13 @@ def tell(agent: Agent) -> None:
     live.announce("agents", f"agent:{agent.pk}", teams=agent.team_ids)
 
 
+def tell_call(call: Call, agent: Agent | None = None) -> None:
+    """Let the pages that show this call, and the agent it is on, know that it changed."""
+    live.announce("calls", f"call:{call.pk}", teams=[call.team_id])
+    if agent is not None:
+        tell(agent)
+
+
 @topics.topics.add
 class AgentTopic(topics.Topic):
     """One agent's page."""

@@ -13,7 +13,6 @@ from agents import services
 from agents.forms import AskForm
 from agents.markdown import render_markdown
 from agents.models import Agent, AgentModel, Call, Capability, Model
-from agents.services.calls import Wish
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.live.fragments import live, page
@@ -170,7 +169,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         said = [{"role": "user", "content": data["prompt"]}]
-        wish = Wish(said, data["agent"], data["model"], data["capability"], streams=True)
+        wish = services.Wish(said, data["agent"], data["model"], data["capability"], streams=True)
         try:
             call = services.ask(wish, by=Actor.of(request), source=Call.Source.PAGE)
         except WhooshError as error:

@@ -1,6 +1,7 @@
 """Verbs of the agents room: the door other rooms, pages, commands and the runner come in by."""
 
-from agents.services.calls import ask, ask_here, cancel_call, run_call, wait_for
+from agents.services.calls import Wish, ask, cancel_call, wait_for
+from agents.services.carrying import canceled, run_call
 from agents.services.endpoints import (
     Examination,
     close_doors,
@@ -9,6 +10,7 @@ from agents.services.endpoints import (
     vet_endpoint,
 )
 from agents.services.health import check_agent, check_soon
+from agents.services.here import ask_here
 from agents.services.hosts import (
     change_agent,
     check_now,
@@ -24,9 +26,11 @@ from agents.services.hosts import (
 
 __all__ = [
     "Examination",
+    "Wish",
     "ask",
     "ask_here",
     "cancel_call",
+    "canceled",
     "change_agent",
     "check_agent",
     "check_now",

@@ -9,7 +9,6 @@ from django.core.management.base import CommandParser
 from agents import services
 from agents.models import Agent, Call
 from agents.protocols import Piece
-from agents.services.calls import Wish
 from whoosh_site.core import owner
 from whoosh_site.core.actor import SYSTEM
 from whoosh_site.core.errors import NotFound, WhooshError
@@ -35,7 +34,7 @@ class Command(WhooshCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ask in this process and print."""
-        wish = Wish(
+        wish = services.Wish(
             [{"role": "user", "content": options["prompt"]}],
             options["agent"],
             options["model"],

@@ -1,0 +1,215 @@
+"""Prompts and their answers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents import services
+from agents.models import Call
+from agents.services.stream import events
+from whoosh_site.core.models.people import Team
+from whoosh_site.core.rest import ReadView, idempotent
+
+LONGEST_WAIT = 300
+IN_EVERY_ZONE = (
+    MinValueValidator(datetime(1, 1, 2, tzinfo=UTC)),
+    MaxValueValidator(datetime(9999, 12, 30, tzinfo=UTC)),
+)
+"""Moments that are a date in every time zone."""
+
+
+class CallSerializer(serializers.ModelSerializer[Call]):
+    """A call: what was asked, who answered and why, the exact figures."""
+
+    agent = serializers.CharField(source="agent_name", read_only=True)
+    model = serializers.CharField(source="model_name", read_only=True)
+    created_by = serializers.CharField(source="created_by.username", read_only=True, default=None)
+
+    class Meta:
+        model = Call
+        fields = [
+            "id",
+            "state",
+            "team",
+            "created_by",
+            "source",
+            "created_at",
+            "title",
+            "wanted_agent",
+            "wanted_model",
+            "wanted_capability",
+            "messages",
+            "options",
+            "schema",
+            "agent",
+            "model",
+            "reason",
+            "decision",
+            "trouble",
+            "answer",
+            "thinking",
+            "tool_calls",
+            "done_reason",
+            "error_code",
+            "error",
+            "attempt",
+            "sent_at",
+            "finished_at",
+            "wait_ms",
+            "load_ms",
+            "first_token_ms",
+            "prompt_ms",
+            "answer_ms",
+            "total_ms",
+            "prompt_tokens",
+            "answer_tokens",
+            "tps",
+            "prompt_tps",
+        ]
+        read_only_fields = fields
+
+
+class BriefCallSerializer(CallSerializer):
+    """A call without its texts, for lists."""
+
+    class Meta(CallSerializer.Meta):
+        fields = [name for name in CallSerializer.Meta.fields if name not in Call.TEXTS]
+        read_only_fields = fields
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    """One turn of a conversation."""
+
+    role = serializers.ChoiceField(choices=["system", "user", "assistant", "tool"])
+    content = serializers.CharField(allow_blank=True, trim_whitespace=False, default="")
+    images = serializers.ListField(child=serializers.CharField(), required=False, max_length=16)
+
+
+class OwnTeam(serializers.SlugRelatedField):
+    """A team by name; one of others is as unknown as one that does not exist."""
+
+    def get_queryset(self) -> Any:
+        """Return the caller's teams."""
+        return Team.objects.visible_to(self.context["request"].user)
+
+
+class AskSerializer(serializers.Serializer[Any]):
+    """A prompt, or a whole conversation, and what it needs."""
+
+    prompt = serializers.CharField(required=False, trim_whitespace=False)
+    messages = MessageSerializer(many=True, required=False)
+    agent = serializers.CharField(required=False, default="")
+    model = serializers.CharField(required=False, default="")
+    capability = serializers.CharField(required=False, default="")
+    team = OwnTeam(slug_field="name", queryset=Team.objects.none(), required=False)
+    options = serializers.DictField(required=False, default=dict)
+    schema = serializers.DictField(required=False, default=None, allow_null=True)
+    stream = serializers.BooleanField(
+        default=False, help_text="Answer with server-sent events as the tokens come"
+    )
+    wait = serializers.IntegerField(
+        default=0,
+        min_value=0,
+        max_value=LONGEST_WAIT,
+        help_text="Seconds to wait for the end before answering",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Turn a prompt into a conversation."""
+        if ("prompt" in attrs) == ("messages" in attrs):
+            raise serializers.ValidationError({"prompt": "Give either prompt or messages."})
+        if "prompt" in attrs:
+            attrs["messages"] = [{"role": "user", "content": attrs.pop("prompt")}]
+        return attrs
+
+
+class CallFilter(filters.FilterSet):
+    """Filters of the list of calls."""
+
+    agent = filters.CharFilter(field_name="agent_name")
+    model = filters.CharFilter(field_name="model_name")
+    created_by = filters.CharFilter(field_name="created_by__username")
+    since = filters.IsoDateTimeFilter(
+        field_name="created_at", lookup_expr="gte", validators=IN_EVERY_ZONE
+    )
+
+    class Meta:
+        model = Call
+        fields = ["state", "source"]
+
+
+class CallViewSet(ReadView):
+    """Prompts and their answers. POST asks; the answer comes later, by waiting or as a stream."""
+
+    queryset = Call.objects.select_related("created_by")
+    serializer_class = CallSerializer
+    filterset_class = CallFilter
+    rules = {
+        "list": "call.view",
+        "retrieve": "call.view",
+        "create": "call.create",
+        "cancel": "call.cancel",
+    }
+
+    def get_serializer_class(self) -> Any:
+        """Lists leave the texts out."""
+        return BriefCallSerializer if self.action == "list" else CallSerializer
+
+    def get_queryset(self) -> Any:
+        """Lists do not even read the texts."""
+        rows = super().get_queryset()
+        return rows.brief() if self.action == "list" else rows
+
+    @extend_schema(request=AskSerializer, responses={200: CallSerializer, 202: CallSerializer})
+    def create(self, request: Request) -> Any:
+        """Ask. 202 with the call at once; with `wait` 200 once it ended; with `stream` events."""
+        wish = AskSerializer(data=request.data, context={"request": request})
+        wish.is_valid(raise_exception=True)
+        data = wish.validated_data
+        made = self._ask(request, data)
+        call = get_object_or_404(self.get_queryset(), pk=made.data["id"])
+        if data["stream"]:
+            return StreamingHttpResponse(events(call.pk, _whole), content_type="text/event-stream")
+        call = services.wait_for(call, data["wait"])
+        code = status.HTTP_200_OK if call.ended else status.HTTP_202_ACCEPTED
+        headers = {"Location": f"/api/v1/calls/{call.pk}/"} | dict(made.headers)
+        return Response(CallSerializer(call).data, status=code, headers=headers)
+
+    @idempotent
+    def _ask(self, request: Request, data: dict[str, Any]) -> Response:
+        call = services.ask(
+            services.Wish(
+                messages=[dict(message) for message in data["messages"]],
+                agent=data["agent"],
+                model=data["model"],
+                capability=data["capability"],
+                options=data["options"],
+                schema=data["schema"],
+                streams=data["stream"],
+            ),
+            by=self.actor,
+            team=data.get("team"),
+            source=Call.Source.API,
+        )
+        return Response({"id": call.pk}, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses=CallSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Stop the call; a running one is stopped at its host."""
+        call = self.get_object()
+        services.cancel_call(call, by=self.actor)
+        return Response(CallSerializer(services.wait_for(call, 5)).data)
+
+
+def _whole(call: Call) -> dict[str, Any]:
+    return dict(CallSerializer(call).data)

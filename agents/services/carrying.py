@@ -1,0 +1,144 @@
+"""From a claimed call to its end: placed, heard, and written down under its lease."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import transaction
+from django.utils import timezone
+
+from agents.errors import AgentBusy, AgentError, AgentOffline, NoAgent
+from agents.live import tell_call
+from agents.models import Agent, AgentModel, Call
+from agents.models.calls import CANCELED, ERROR, SUCCESS
+from agents.services.answers import Answer, Tell
+from agents.services.health import check_soon
+from agents.services.placement import Placement, place
+from whoosh_site.core import leases
+from whoosh_site.core.errors import WhooshError
+from whoosh_site.core.leases import Lease
+
+LOOK_AGAIN = 1.0
+SMOOTH = 0.3
+RETRIES = 2
+
+
+async def run_call(lease: Lease[Call], tell: Tell | None = None) -> bool:
+    """Place one claimed call and carry it to its end; False when it has to wait.
+
+    `tell` hears every piece of the answer in this process.
+    """
+    call = await sync_to_async(Call.objects.select_related("team").get)(pk=lease.pk)
+    if call.cancel_asked:  # between two looks, or before its process died
+        await sync_to_async(canceled)(lease)
+        return True
+    try:
+        placement = await sync_to_async(place)(lease, call)
+    except NoAgent as error:
+        await sync_to_async(_wait)(lease, call, error.message)
+        return False
+    except WhooshError as error:
+        await sync_to_async(_failed)(lease, call, error)
+        return True
+    answer = Answer(call, lease.attempt, tell)
+    try:
+        async with contextlib.aclosing(answer):
+            await answer.listen(placement)
+        await sync_to_async(_succeeded)(lease, call, placement, answer)
+    except NoAgent as error:
+        await sync_to_async(_wait)(lease, call, error.message)
+        return False
+    except AgentError as error:
+        if isinstance(error, AgentOffline) and len(call.failed_agents) < RETRIES:
+            await sync_to_async(_elsewhere)(lease, call, placement.agent, error)
+            return False
+        await sync_to_async(_failed)(lease, call, error, answer, placement.agent)
+    except asyncio.CancelledError:
+        await asyncio.shield(sync_to_async(canceled)(lease, answer))
+        raise
+    return True
+
+
+@transaction.atomic
+def _wait(lease: Lease[Call], call: Call, why: str) -> None:
+    later = timezone.now() + timedelta(seconds=LOOK_AGAIN)
+    mine = lease.put_back(later, trouble=why, agent=None, attempt=max(lease.attempt - 1, 0))
+    if mine and call.trouble != why:
+        tell_call(call)
+
+
+@transaction.atomic
+def _elsewhere(lease: Lease[Call], call: Call, agent: Agent, error: AgentOffline) -> None:
+    """Queue a call again whose host gave no connection, so that not a byte of it was sent."""
+    check_soon(agent)
+    failed = [*call.failed_agents, agent.name]
+    if lease.put_back(timezone.now(), trouble=error.message, agent=None, failed_agents=failed):
+        tell_call(call, agent)
+        leases.wake()
+
+
+# -- endings: one transaction each, fenced by the lease ----------------------------------------
+
+
+@transaction.atomic
+def _succeeded(lease: Lease[Call], call: Call, placement: Placement, answer: Answer) -> None:
+    fields = answer.fields
+    if lease.finish(SUCCESS, **fields):
+        _learn_speed(placement, fields)
+        ended(call, placement.agent)
+
+
+@transaction.atomic
+def _failed(
+    lease: Lease[Call],
+    call: Call,
+    error: WhooshError,
+    answer: Answer | None = None,
+    agent: Agent | None = None,
+) -> None:
+    fields = answer.fields if answer else {"finished_at": timezone.now()}
+    if not lease.finish(ERROR, **fields, error=error.message, error_code=error.code):
+        return
+    if agent is not None and isinstance(error, AgentOffline | AgentBusy):
+        check_soon(agent)
+    ended(call, agent)
+
+
+@transaction.atomic
+def canceled(lease: Lease[Call], answer: Answer | None = None) -> None:
+    """End a call whose coroutine was canceled because somebody asked for it.
+
+    Without that wish the runner itself is stopping, and the row goes back to the queue.
+    """
+    if not Call.objects.filter(pk=lease.pk, cancel_asked=True).exists():
+        return
+    fields = answer.fields if answer else {"finished_at": timezone.now()}
+    call = Call.objects.select_related("agent").get(pk=lease.pk)
+    if lease.finish(CANCELED, **fields):
+        ended(call, call.agent)
+
+
+def ended(call: Call, agent: Agent | None) -> None:
+    """Tell of an end; its slot is free, so who waits longest looks again now, not in a second."""
+    tell_call(call, agent)
+    waiting = Call.objects.filter(state=leases.QUEUED, due_at__gt=timezone.now())
+    first = list(waiting.order_by("priority", "created_at").values_list("pk", flat=True)[:2])
+    if first:
+        Call.objects.filter(pk__in=first, state=leases.QUEUED).update(due_at=timezone.now())
+        leases.wake()
+
+
+def _learn_speed(placement: Placement, fields: dict[str, Any]) -> None:
+    rows = AgentModel.objects.filter(agent=placement.agent, model__name=placement.model)
+    row = rows.first()
+    if row is None:
+        return
+    news = {}
+    for name in ("tps", "prompt_tps"):
+        if fields[name]:
+            old = getattr(row, name)
+            news[name] = fields[name] if old is None else old + SMOOTH * (fields[name] - old)
+    if news:
+        rows.update(**news)

@@ -1,0 +1,63 @@
+"""A call in this process, without a runner."""
+
+import asyncio
+import time
+
+from asgiref.sync import sync_to_async
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from agents.errors import NoAgent
+from agents.models import Call
+from agents.models.calls import CANCELED
+from agents.services.answers import Tell
+from agents.services.carrying import run_call
+from agents.services.endpoints import close_doors
+from whoosh_site.core import leases
+from whoosh_site.core.leases import Lease
+
+
+async def ask_here(call: Call, *, patience: float, tell: Tell | None = None) -> Call:
+    """Run a call that `ask` recorded for this process, without a runner; returns it ended.
+
+    Raises:
+        NoAgent: nothing fitted within `patience` seconds; the call is canceled.
+    """
+    me = call.owner
+    lease: Lease[Call] | None = Lease(Call, call.pk, me, call.attempt)
+    until = time.monotonic() + patience
+    keeper = asyncio.create_task(_keep(me))
+    try:
+        while True:
+            if lease is not None and await run_call(lease, tell):
+                return await Call.objects.aget(pk=call.pk)
+            call = await Call.objects.aget(pk=call.pk)
+            if call.ended:  # a runner was first
+                return call
+            if call.state == leases.QUEUED and time.monotonic() > until:
+                await sync_to_async(_give_up)(call.pk, me)
+                raise NoAgent(call.trouble or "waits for an agent")
+            await asyncio.sleep(0.1)
+            lease = await sync_to_async(leases.claim_one)(Call, call.pk, me)
+    except asyncio.CancelledError:
+        await asyncio.shield(sync_to_async(_give_up)(call.pk, me))
+        raise
+    finally:
+        keeper.cancel()
+        await close_doors()
+
+
+@transaction.atomic
+def _give_up(pk: int, me: str) -> None:
+    """Cancel a call that is queued or in this process's hands."""
+    mine = Call.objects.filter(Q(state=leases.QUEUED) | Q(state=leases.RUNNING, owner=me), pk=pk)
+    ended = {"state": CANCELED, "owner": "", "lease_until": None, "finished_at": timezone.now()}
+    if mine.update(**ended):
+        ended(Call.objects.select_related("agent").get(pk=pk), None)
+
+
+async def _keep(me: str) -> None:
+    while True:
+        await asyncio.sleep(leases.LEASE.total_seconds() / 3)
+        await sync_to_async(leases.renew)(Call, me)

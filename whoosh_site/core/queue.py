@@ -11,7 +11,7 @@ from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
-from whoosh_site.core.broker import here
+from whoosh_site.core.broker import held, here
 
 TASKS = "whoosh"
 RUNNER = "runner"
@@ -36,6 +36,12 @@ def waiting_here(cluster: str) -> int:
 def clear_here(cluster: str) -> None:
     """Drop what is left in this host's own queue: messages to processes that are gone."""
     OrmQ.objects.filter(key=here(cluster)).delete()
+
+
+def give_back(cluster: str) -> int:
+    """Make the shared jobs due that this host's cluster had claimed when it died."""
+    mine = OrmQ.objects.filter(key=held(cluster))
+    return mine.update(key=cluster, lock=timezone.now())
 
 
 def every(minutes: int, function: str) -> None:

@@ -36,6 +36,7 @@ class TasksWatch(Watch):
         super().started()
         try:
             queue.clear_here(queue.TASKS)
+            queue.give_back(queue.TASKS)
             self._ask(CANARY_PATIENCE)
         except DatabaseError:
             close_old_connections()

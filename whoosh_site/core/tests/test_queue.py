@@ -118,6 +118,29 @@ def test_a_row_nobody_acknowledged_comes_again():
     assert [pk for pk, _ in broker.dequeue()] == made
 
 
+def test_what_a_dead_cluster_of_another_host_held_comes_again_after_its_time():
+    made = rows(1, key="whoosh=elsewhere")
+    rows(1, key="whoosh=elsewhere", lock=timezone.now() + timedelta(seconds=100))
+    assert [pk for pk, _ in Broker("whoosh").dequeue()] == made
+
+
+def test_what_a_dead_cluster_of_this_host_held_is_due_at_once():
+    made = rows(2)
+    rows(1, key="whoosh=elsewhere", lock=timezone.now() + timedelta(seconds=100))
+    Broker("whoosh").dequeue()
+    assert queue.backlog() == 0
+    assert queue.give_back(queue.TASKS) == 2
+    assert queue.backlog() == 2
+    assert [pk for pk, _ in Broker("whoosh").dequeue()] == made
+
+
+def test_a_claimed_message_to_this_host_can_still_be_dropped():
+    rows(1, key=here("whoosh"))
+    Broker("whoosh").dequeue()
+    queue.clear_here(queue.TASKS)
+    assert not OrmQ.objects.exists()
+
+
 def test_an_acknowledged_row_is_gone():
     broker, (pk,) = Broker("whoosh"), rows(1)
     broker.acknowledge(pk)

@@ -70,7 +70,10 @@ class Database(Question):
                 cursor.execute("SELECT 1")
             yield Finding(OK, f"{connection.display_name} answers")
         except DatabaseError as error:
-            yield Finding(ERROR, f"The database does not answer: {error}".strip())
+            yield Finding(
+                ERROR, f"The database does not answer: {error}".strip(),
+                "Start it, or correct DATABASE_URL.",
+            )  # fmt: skip
 
 
 @questions.add
@@ -112,6 +115,9 @@ class Disk(Question):
         """Look at the free space of the state folder."""
         free = shutil.disk_usage(settings.VAR).free
         if free < LEAST_DISK:
-            yield Finding(ERROR, f"Only {free // 2**20} MB are free on the disk of var/.")
+            yield Finding(
+                ERROR, f"Only {free // 2**20} MB are free on the disk of var/.",
+                "Free some space, or move the folder with WHOOSH_VAR.",
+            )  # fmt: skip
         else:
             yield Finding(OK, f"{free / 2**30:.1f} GB free")

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from django.db.models import Q
+
 from whoosh_site.core.models.people import Team, User
 from whoosh_site.core.shelf import Shelf
 
@@ -56,7 +58,8 @@ class People(Finder):
         """Match names and addresses."""
         if not user.is_superuser:
             return []
-        rows = User.objects.filter(username__icontains=text)[:MOST]
+        named = Q(username__icontains=text) | Q(email__icontains=text)
+        rows = User.objects.filter(named)[:MOST]
         return [Hit(row.username, f"/admin/core/user/{row.pk}/change/", row.email) for row in rows]
 
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from whoosh_site.core import owner, tasks
+from whoosh_site.core import owner, tasks, tunables
+from whoosh_site.core.actor import SYSTEM
 from whoosh_site.core.models import IdempotentRequest, Lockout, Notice, OneTimeLink, Process
 from whoosh_site.core.watches import canary_owner
 
@@ -28,6 +29,14 @@ def test_the_canary_signs_for_this_hosts_cluster():
 def test_notices_go_after_an_hour():
     Notice.objects.create(topic="old", created_at=ago(minutes=61))
     Notice.objects.create(topic="new", created_at=ago(minutes=59))
+    tasks.tidy()
+    assert [notice.topic for notice in Notice.objects.all()] == ["new"]
+
+
+def test_how_long_notices_stay_is_a_setting():
+    tunables.change("notice_retention", 120, by=SYSTEM)
+    Notice.objects.create(topic="old", created_at=ago(seconds=130))
+    Notice.objects.create(topic="new", created_at=ago(seconds=110))
     tasks.tidy()
     assert [notice.topic for notice in Notice.objects.all()] == ["new"]
 

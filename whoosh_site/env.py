@@ -50,7 +50,7 @@ def secret(name: str, file: Path, make: "str | None" = None, *, shortest: int = 
             reason = getattr(error, "strerror", None) or "not a text file"
             raise EnvError(f"{name}_FILE={other}: {reason}") from error
     elif not value:
-        value = _kept(file, make or secrets.token_urlsafe(48))
+        value = kept(file, make or secrets.token_urlsafe(48))
     if len(value) < shortest:
         raise EnvError(f"{name} is shorter than {shortest} characters; use a long random text")
     if len(set(value)) < FEWEST_SIGNS or value.startswith("django-insecure-"):
@@ -58,8 +58,8 @@ def secret(name: str, file: Path, make: "str | None" = None, *, shortest: int = 
     return value
 
 
-def _kept(file: Path, fresh: str) -> str:
-    """Read a secret file, or write it once; two processes starting together agree."""
+def kept(file: Path, fresh: str) -> str:
+    """Read a secret file, or write `fresh` there once; processes that start together agree."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     if not file.exists():

@@ -4,6 +4,7 @@ Nothing is needed to start: state lives under var/ (WHOOSH_VAR moves it), SQLite
 database, and missing secrets are made on first use with mode 0600.
 """
 
+import os
 from pathlib import Path
 
 import dj_database_url
@@ -12,6 +13,7 @@ from whoosh_site import env
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(env.text("WHOOSH_VAR") or ROOT / "var").expanduser().resolve()
+os.umask(0o077)  # database, keys, logs: whatever is written is its owner's alone
 VAR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 # --- Secrets and hosts -----------------------------------------------------------------------
@@ -20,7 +22,6 @@ SECRET_KEY = env.secret("WHOOSH_SECRET_KEY", VAR / "secret.key")
 FIELD_KEYS_FILE = Path(env.text("WHOOSH_FIELD_KEYS_FILE") or VAR / "field.keys")
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *env.names("WHOOSH_ALLOWED_HOSTS")]
 BASE_URL = env.text("WHOOSH_BASE_URL").rstrip("/")
-HTTP_ALLOW = env.names("WHOOSH_HTTP_ALLOW")
 # "web" in the ASGI server: it opens a database connection per request thread.
 PROCESS = env.text("WHOOSH_PROCESS", "command")
 

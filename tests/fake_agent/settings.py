@@ -7,7 +7,7 @@ from tests.fake_agent.catalog import FakeModel
 
 @dataclass(frozen=True)
 class Flavour:
-    """What tells one server software from another; sources in facts/ollama-api.md."""
+    """What tells one server software from another."""
 
     key: str
     owner: str

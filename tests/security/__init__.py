@@ -1,1 +1,1 @@
-"""Attacks the product must refuse; row ids are those of the attack table in docs/security.md."""
+"""Attacks the product must refuse; docs/developer/testing.md explains the row ids."""

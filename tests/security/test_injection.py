@@ -300,7 +300,6 @@ def test_settings_and_tags_refuse_what_no_database_can_hold(value, world, client
     """F15: fields of free JSON."""
     for url, body in (
         ("/api/v1/settings/cluster_name/", f'{{"value": "{value}"}}'),
-        ("/api/v1/settings/http_allow/", f'{{"value": ["{value}"]}}'),
         (f"/api/v1/agents/{world.agent.pk}/", f'{{"tags": ["{value}"]}}'),
         (f"/api/v1/agents/{world.agent.pk}/", f'{{"api_key": "{value}"}}'),
         (f"/api/v1/agents/{world.agent.pk}/", '{"ram_gb": 1e999}'),

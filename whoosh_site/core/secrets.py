@@ -62,7 +62,7 @@ def keyring() -> "dict[str, Fernet]":
     """Return the keys by id, newest first; the file is made on first use."""
     file = settings.FIELD_KEYS_FILE
     if not file.exists():
-        env.secret("WHOOSH_FIELD_KEYS", file, _fresh_line())
+        env.kept(file, _fresh_line())
     return _parsed(file, file.stat().st_mtime_ns)
 
 

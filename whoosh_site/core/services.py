@@ -96,7 +96,7 @@ def set_up(token: str, *, username: str, email: str, password: str) -> User:
     _check_password(password, user)
     user.set_password(password)
     user.save()
-    team = Team.objects.order_by("pk").first()
+    team = Team.first_made()
     if team is not None:
         Membership.objects.create(team=team, user=user, role=Role.OWNER)
     audit.record(Actor(user), "set up", user)

@@ -98,7 +98,8 @@ def setup_link(base: str) -> str:
 def web(host: str, port: int) -> Child:
     """Return the child that serves pages, API and WebSockets."""
     command = [
-        sys.executable, "-m", "daphne", "-b", host, "-p", str(port),
+        # -v 0: no access log; its lines would keep the tokens of one-time links
+        sys.executable, "-m", "daphne", "-v", "0", "-b", host, "-p", str(port),
         "--application-close-timeout", "3", "--no-server-name", "whoosh_site.asgi:application",
     ]  # fmt: skip
     return Child("web", command, grace=6.0)

@@ -55,7 +55,6 @@ _WORDS = {
     float: "a number",
     bool: "true or false",
     str: "text",
-    list: "a list",
 }
 _DECLARED: dict[str, Tunable] = {}
 _cache: dict[str, Any] = {}
@@ -145,11 +144,5 @@ declare(
         60,
         86_400,
         "seconds",
-    ),
-    Tunable(
-        "http_allow",
-        [],
-        "Allowed private addresses",
-        "Hosts, host:port or networks that outbound requests may reach although they are private.",
     ),
 )

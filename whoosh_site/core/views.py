@@ -228,8 +228,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
 def problem(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
     """Render the error page, or an API-shaped answer below /api/."""
     if request.path.startswith("/api/"):
-        content = {"error": {"code": title.lower().replace(" ", "_"), "message": advice}}
-        return JsonResponse(content | {"details": {}}, status=status)
+        error = {"code": title.lower().replace(" ", "_"), "message": advice, "details": {}}
+        return JsonResponse({"error": error}, status=status)
     context = {"title": title, "advice": advice, "status": status}
     return render(request, "problem.html", context, status=status)
 

@@ -78,7 +78,7 @@ class User(AbstractUser):
         """Team that owns what this user makes without naming one."""
         mine = Team.objects.filter(memberships__user=self).order_by("memberships__pk").first()
         if mine is None and self.is_superuser:
-            return Team.objects.order_by("pk").first()
+            return Team.first_made()
         return mine
 
     @property
@@ -109,6 +109,11 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def first_made(cls) -> "Team | None":
+        """The oldest team: what the system makes without naming one is its."""
+        return cls.objects.order_by("pk").first()
 
     @property
     def team_ids(self) -> list[int]:

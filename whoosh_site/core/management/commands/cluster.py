@@ -18,8 +18,8 @@ class Command(QCluster):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which cluster, and how many workers."""
-        parser.add_argument("queue", choices=["tasks", "runner"])
-        parser.add_argument("--workers", type=int)
+        parser.add_argument("queue", choices=["tasks", "runner"], help="which cluster")
+        parser.add_argument("--workers", type=int, help="worker processes")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start the cluster with shared memory kept shared."""

@@ -20,14 +20,16 @@ class Command(WhooshCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """For whom, for what, for how long."""
-        parser.add_argument("username")
-        parser.add_argument("--name", default="command line")
+        parser.add_argument("username", help="user name or e-mail of whom the key acts as")
+        parser.add_argument("--name", default="command line", help="what the key is for")
         parser.add_argument(
             "--scope",
             action="append",
             help=f"{', '.join(Scope.values)}; may be repeated (default: all the user may have)",
         )
-        parser.add_argument("--expires", type=int, metavar="DAYS")
+        parser.add_argument(
+            "--expires", type=int, metavar="DAYS", help="days until it ends (default: never)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make the key."""

@@ -19,7 +19,7 @@ class Command(WhooshCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """For people or for programs."""
-        parser.add_argument("--json", action="store_true")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ask every question."""

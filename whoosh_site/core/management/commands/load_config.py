@@ -19,7 +19,7 @@ class Command(WhooshCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The file, and how far to go."""
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="the YAML file")
         parser.add_argument("--dry-run", action="store_true", help="show what would change")
         parser.add_argument("--prune", action="store_true", help="remove agents it does not name")
 

@@ -41,7 +41,7 @@ VARIABLES = {
     "WHOOSH_SECRET_KEY_FILE": ("none", "File that holds `WHOOSH_SECRET_KEY` instead."),
     "WHOOSH_FIELD_KEYS_FILE": (
         "`field.keys` in the state folder, made on first use",
-        "File with the keys of the encrypted columns; a file named here must exist.",
+        "File with the keys of the encrypted columns; named here, it is made there when missing.",
     ),
     "WHOOSH_ALLOWED_HOSTS": (
         "none",
@@ -51,12 +51,6 @@ VARIABLES = {
         "none",
         "Scheme and host under which people reach the installation, such as "
         "`https://whoosh.example.org`; https switches on secure cookies and HSTS.",
-    ),
-    "WHOOSH_HTTP_ALLOW": (
-        "none",
-        "Private hosts, host:port or networks, with commas between them, that outbound requests to "
-        "typed addresses may reach. Read, but without effect yet: only registered agents are "
-        "called.",
     ),
     "WHOOSH_PROCESS": ("`command`", "`web` in the web process, which sets it itself."),
     "DATABASE_URL": (

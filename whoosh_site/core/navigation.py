@@ -29,12 +29,15 @@ def declare(*entries: Entry) -> None:
 def entries(request: HttpRequest) -> list[dict[str, object]]:
     """Return the entries this person sees, the current one marked."""
     shown = [e for e in _ENTRIES.values() if request.user.is_staff or not e.staff]
-    rows = []
-    for entry in sorted(shown, key=lambda e: e.order):
-        url = reverse(entry.url_name)
-        active = request.path == url or (url != "/" and request.path.startswith(url))
-        rows.append({"title": entry.title, "url": url, "icon": entry.icon, "active": active})
-    return rows
+    shown.sort(key=lambda entry: entry.order)
+    urls = [reverse(entry.url_name) for entry in shown]
+    path = request.path
+    around = [url for url in urls if path == url or (url != "/" and path.startswith(url))]
+    current = max(around, key=len, default="")
+    return [
+        {"title": entry.title, "url": url, "icon": entry.icon, "active": url == current}
+        for entry, url in zip(shown, urls, strict=True)
+    ]
 
 
 declare(

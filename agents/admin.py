@@ -26,6 +26,7 @@ class AgentForm(forms.ModelForm):
 
     api_key = forms.CharField(
         required=False,
+        label="API key",
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
         help_text="Sent as a Bearer token. Stored encrypted and never shown; empty keeps it.",
     )
@@ -54,6 +55,7 @@ class AgentForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examination: services.Examination | None = None
+        self.initial["api_key"] = ""  # the field is always empty: only what is typed is a change
         for name in ("tags", "models_fixed"):
             if name in self.fields:
                 self.initial[name] = ", ".join(getattr(self.instance, name) or [])

@@ -213,7 +213,7 @@ def _place(column: str, row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _team() -> Team:
-    team = Team.objects.order_by("pk").first()
+    team = Team.first_made()
     if team is None:
         raise Conflict("there is no team yet; run 'manage.py migrate'")
     return team

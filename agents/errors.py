@@ -1,5 +1,8 @@
 """Leaves of the error tree for hosts and models, split by what the caller can do."""
 
+from collections.abc import Mapping
+
+from agents.plain import words
 from whoosh_site.core.errors import BadInput, NotFound, Outside
 
 
@@ -7,6 +10,9 @@ class AgentError(Outside):
     """A host could not do what was asked."""
 
     code = "agent_error"
+
+    def __init__(self, message: str, details: Mapping[str, object] | None = None) -> None:
+        super().__init__(words(message), details)  # a host's own words are among them
 
 
 class AgentOffline(AgentError):
@@ -55,6 +61,13 @@ class RequestRefused(AgentError):
     code = "request_refused"
     status = 400
     retryable = False
+
+
+class EndpointRefused(RequestRefused):
+    """The address policy does not let us go there; an administrator may allow it."""
+
+    code = "endpoint_refused"
+    status = 403
 
 
 class ModelMissing(AgentError):

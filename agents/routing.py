@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 SKILL, RESIDENT, FREE, SPEED, PREFERRED = 40.0, 30.0, 10.0, 15.0, 5.0
-DEGRADED, OVERLOADED, TOO_SLOW, FAILED_IT = -20.0, -30.0, -10.0, -100.0
+DEGRADED, OVERLOADED, TOO_SLOW, FAILED_IT = -20.0, -30.0, -10.0, -200.0
 USABLE = ("online", "degraded", "overloaded")
 CHATS = "completion"
 

@@ -32,11 +32,12 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         return self.filter(mine).distinct()
 
     def with_state(self) -> Self:
-        """Everything a list shows, in a fixed number of queries."""
+        """Everything a list shows, by name, in a fixed number of queries."""
         running = models.Q(calls__state="running")
-        return self.select_related("health", "team").annotate(
+        rows = self.select_related("health", "team").annotate(
             in_flight=models.Count("calls", filter=running, distinct=True)
         )
+        return rows.order_by("name")  # a grouped query forgets the model's own order
 
 
 class Agent(models.Model):

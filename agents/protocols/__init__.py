@@ -1,6 +1,6 @@
 """The shelf of wire formats: one file is one format. They know HTTP, never the database."""
 
-import importlib
+import sys
 
 from agents.protocols.base import (
     ChatRequest,
@@ -18,9 +18,9 @@ from agents.protocols.base import (
     detect,
     protocols,
 )
+from whoosh_site.core.shelf import load_folder
 
-for _name in ("ollama", "openai"):
-    importlib.import_module(f"agents.protocols.{_name}")
+load_folder(sys.modules[__name__])
 
 __all__ = [
     "ChatRequest",

@@ -16,6 +16,7 @@ from agents.errors import (
     AgentSlow,
     AgentTalksNonsense,
     AgentUnauthorised,
+    EndpointRefused,
     ModelMissing,
     RequestRefused,
 )
@@ -287,8 +288,8 @@ async def detect(endpoint: Endpoint) -> tuple[HostProtocol, Probe]:
         host = protocol(endpoint)
         try:
             return host, await host.probe()
-        except (AgentOffline, AgentSlow):
-            raise  # the other format would meet the same silence
+        except (AgentOffline, AgentSlow, EndpointRefused):
+            raise  # the other format would meet the same
         except AgentError as error:
             failures.append(error)
     for telling in (AgentUnauthorised, AgentBusy, AgentFailed):
@@ -309,11 +310,13 @@ def translated(url: str) -> Iterator[None]:
     except Unreachable as error:
         raise AgentOffline(f"{url} cannot be reached: {_reason(error)}.") from error
     except TimedOut as error:
+        if error.phase == "connect":
+            raise AgentOffline(f"{url} cannot be reached: no connection in time.") from error
         raise AgentSlow(
             f"{url} is too slow: no answer within the limit ({error.phase})."
         ) from error
     except Refused as error:
-        raise RequestRefused(f"{url}: {error.message}") from error
+        raise EndpointRefused(f"{url}: {error.message}") from error
     except Broken as error:
         raise AgentFailed(f"{url} broke off in the middle of the answer.") from error
     except TooLarge as error:
@@ -372,8 +375,3 @@ def parsed(line: str, url: str) -> Json:
     if not isinstance(data, dict):
         raise AgentFailed(f"{url} sent JSON that is no object.")
     return data
-
-
-def number(value: object) -> int | None:
-    """Return a count, or None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

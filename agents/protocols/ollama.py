@@ -6,10 +6,11 @@ queueing too. Requests stream newline-delimited JSON; an error may come as a lin
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from agents.errors import AgentFailed, AgentTalksNonsense
+from agents.plain import LONG, mapping, number, objects, words
 from agents.protocols.base import (
     LIST_SECONDS,
     ChatRequest,
@@ -24,7 +25,6 @@ from agents.protocols.base import (
     Resident,
     ToolCall,
     Usage,
-    number,
     parsed,
     protocols,
 )
@@ -47,7 +47,7 @@ class Ollama(HostProtocol):
         found = await self.get("/api/version")
         if not isinstance(found.get("version"), str):
             raise AgentTalksNonsense(f"{self.endpoint.url} has no Ollama version.")
-        return Probe("ollama", "ollama", found["version"])
+        return Probe("ollama", "ollama", words(found["version"]))
 
     async def models(self) -> list[ModelInfo]:
         """List local models; hosts too old to name capabilities are asked model by model."""
@@ -55,36 +55,36 @@ class Ollama(HostProtocol):
         rows = found.get("models")
         if not isinstance(rows, list):
             raise AgentTalksNonsense(f"{self.endpoint.url} lists no models.")
-        return [await self._model(row) for row in rows if isinstance(row, dict) and _name(row)]
+        return [await self._model(row) for row in objects(rows) if _name(row)]
 
     async def _model(self, row: Json) -> ModelInfo:
-        details = row.get("details") or {}
+        details = mapping(row.get("details"))
         capabilities = row.get("capabilities")
         context = number(details.get("context_length"))
         if capabilities is None:
             shown = await self.post("/api/show", {"model": _name(row)})
             capabilities = shown.get("capabilities") or ["completion"]
-            context = context or _trained_context(shown.get("model_info") or {})
+            context = context or _trained_context(mapping(shown.get("model_info")))
         return ModelInfo(
             name=_name(row),
-            digest=str(row.get("digest") or ""),
-            size=number(row.get("size")),
-            family=str(details.get("family") or ""),
-            parameters=str(details.get("parameter_size") or ""),
-            quantization=str(details.get("quantization_level") or ""),
-            capabilities=tuple(map(str, capabilities)),
+            digest=words(row.get("digest")),
+            size=number(row.get("size"), LONG),
+            family=words(details.get("family")),
+            parameters=words(details.get("parameter_size")),
+            quantization=words(details.get("quantization_level")),
+            capabilities=_capabilities(capabilities),
             context_length=context,
         )
 
     async def resident(self) -> list[Resident]:
         """List loaded models."""
         found = await self.get("/api/ps")
-        rows = [row for row in found.get("models") or [] if isinstance(row, dict) and _name(row)]
+        rows = [row for row in objects(found.get("models")) if _name(row)]
         return [
             Resident(
                 name=_name(row),
                 until=_moment(row.get("expires_at")),
-                size_vram=number(row.get("size_vram")),
+                size_vram=number(row.get("size_vram"), LONG),
                 context_length=number(row.get("context_length")),
             )
             for row in rows
@@ -146,11 +146,11 @@ class Ollama(HostProtocol):
 def _piece(data: Json, url: str) -> Piece:
     if "error" in data:
         raise AgentFailed(f"{url} failed: {data['error']}")
-    message = data.get("message") or {}
+    message = mapping(data.get("message"))
     return Piece(
         text=str(message.get("content") or data.get("response") or ""),
         thinking=str(message.get("thinking") or data.get("thinking") or ""),
-        tool_calls=tuple(_tool_call(call) for call in message.get("tool_calls") or ()),
+        tool_calls=tuple(_tool_call(call) for call in objects(message.get("tool_calls"))),
         usage=_usage(data) if data.get("done") else None,
     )
 
@@ -168,15 +168,14 @@ def _usage(data: Json) -> Usage:
 
 
 def _ms(nanoseconds: object) -> float:
-    return (number(nanoseconds) or 0) / 1e6
+    return (number(nanoseconds, LONG) or 0) / 1e6
 
 
 def _tool_call(call: Json) -> ToolCall:
-    function = call.get("function") or {}
-    arguments = function.get("arguments")
+    function = mapping(call.get("function"))
     return ToolCall(
         name=str(function.get("name") or ""),
-        arguments=arguments if isinstance(arguments, dict) else {},
+        arguments=mapping(function.get("arguments")),
         id=str(call.get("id") or ""),
     )
 
@@ -211,7 +210,11 @@ def _options(options: Mapping[str, Any]) -> Json:
 
 
 def _name(row: Json) -> str:
-    return str(row.get("name") or row.get("model") or "")
+    return words(row.get("name") or row.get("model"))
+
+
+def _capabilities(found: object) -> tuple[str, ...]:
+    return tuple(filter(None, map(words, found))) if isinstance(found, list) else ()
 
 
 def _trained_context(info: Json) -> int | None:
@@ -221,6 +224,7 @@ def _trained_context(info: Json) -> int | None:
 
 def _moment(text: object) -> datetime | None:
     try:
-        return datetime.fromisoformat(str(text)) if text else None
+        found = datetime.fromisoformat(str(text)) if text else None
     except ValueError:
         return None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 from agents.errors import AgentBusy, AgentError, AgentFailed, AgentTalksNonsense
+from agents.plain import LONG, mapping, milliseconds, number, objects, words
 from agents.protocols.base import (
     LIST_SECONDS,
     PROBE_SECONDS,
@@ -27,7 +28,6 @@ from agents.protocols.base import (
     Resident,
     ToolCall,
     Usage,
-    number,
     parsed,
     protocols,
 )
@@ -65,10 +65,10 @@ class OpenAI(HostProtocol):
         except AgentTalksNonsense:
             return Probe("openai", flavour)
         props = await self._maybe("/props")
-        return Probe("openai", flavour, str(props.get("build_info") or ""))
+        return Probe("openai", flavour, words(props.get("build_info")))
 
     async def _version(self, path: str) -> str:
-        return str((await self._maybe(path)).get("version") or "")
+        return words((await self._maybe(path)).get("version"))
 
     async def _waiting(self) -> str:
         with contextlib.suppress(AgentError):
@@ -90,7 +90,7 @@ class OpenAI(HostProtocol):
         rows = found.get("data")
         if not isinstance(rows, list):
             raise AgentTalksNonsense(f"{self.endpoint.url} lists no models under /v1/models.")
-        return [row for row in rows if isinstance(row, dict) and row.get("id")]
+        return [row for row in objects(rows) if words(row.get("id"))]
 
     async def models(self) -> list[ModelInfo]:
         """List what the server serves, with what else it tells."""
@@ -102,8 +102,8 @@ class OpenAI(HostProtocol):
         return [_model(row) for row in rows]
 
     async def _lm_studio(self) -> list[Json]:
-        rows = (await self._maybe("/api/v1/models")).get("models") or []
-        return [row for row in rows if isinstance(row, dict) and row.get("key")]
+        rows = (await self._maybe("/api/v1/models")).get("models")
+        return [row for row in objects(rows) if words(row.get("key"))]
 
     async def resident(self) -> list[Resident]:
         """Servers of one model hold it in memory; LM Studio says which are loaded."""
@@ -111,9 +111,9 @@ class OpenAI(HostProtocol):
         flavour = _flavour(rows)
         if flavour == "LM Studio":
             told = await self._lm_studio()
-            return [Resident(str(row["key"])) for row in told if row.get("loaded_instances")]
+            return [Resident(words(row["key"])) for row in told if row.get("loaded_instances")]
         if flavour in ("llama.cpp", "vLLM"):
-            return [Resident(str(row["id"]), context_length=_context(row)) for row in rows]
+            return [Resident(words(row["id"]), context_length=_context(row)) for row in rows]
         return []
 
     def chat(self, request: ChatRequest, limits: Limits | None = None) -> AsyncIterator[Piece]:
@@ -156,11 +156,11 @@ class OpenAI(HostProtocol):
     async def embed(self, model: str, inputs: list[str]) -> Embeddings:
         """Ask `/v1/embeddings`."""
         found = await self.post("/v1/embeddings", {"model": model, "input": inputs}, seconds=300)
-        rows = found.get("data")
-        if not isinstance(rows, list):
+        rows = [row for row in objects(found.get("data")) if isinstance(row.get("embedding"), list)]
+        if len(rows) != len(inputs):
             raise AgentFailed(f"{self.endpoint.url} sent no embeddings.")
-        ordered = sorted(rows, key=lambda row: row.get("index", 0))
-        usage = found.get("usage") or {}
+        ordered = sorted(rows, key=lambda row: number(row.get("index")) or 0)
+        usage = mapping(found.get("usage"))
         return Embeddings([row["embedding"] for row in ordered], number(usage.get("prompt_tokens")))
 
     async def _stream(self, path: str, body: Json, limits: Limits | None) -> AsyncIterator[Piece]:
@@ -198,40 +198,41 @@ class _Told:
             raise AgentFailed(
                 f"{url} failed: {error.get('message') if isinstance(error, dict) else error}"
             )
-        self.usage = data.get("usage") or self.usage
-        self.timings = data.get("timings") or self.timings
-        choice = (data.get("choices") or [{}])[0]
-        self.done_reason = choice.get("finish_reason") or self.done_reason
-        delta = choice.get("delta") or {}
-        for fragment in delta.get("tool_calls") or ():
+        self.usage = mapping(data.get("usage")) or self.usage
+        self.timings = mapping(data.get("timings")) or self.timings
+        choice = next(iter(objects(data.get("choices"))), {})
+        self.done_reason = words(choice.get("finish_reason")) or self.done_reason
+        delta = mapping(choice.get("delta"))
+        for fragment in objects(delta.get("tool_calls")):
             self._fragment(fragment)
-        text = delta.get("content") or choice.get("text") or ""
-        thinking = delta.get("reasoning_content") or delta.get("reasoning") or ""
+        text = str(delta.get("content") or choice.get("text") or "")
+        thinking = str(delta.get("reasoning_content") or delta.get("reasoning") or "")
         return Piece(text=text, thinking=thinking) if text or thinking else None
 
     def _fragment(self, fragment: Json) -> None:
         call = self.calls.setdefault(
-            int(fragment.get("index") or 0), {"id": "", "name": "", "arguments": ""}
+            number(fragment.get("index")) or 0, {"id": "", "name": "", "arguments": ""}
         )
-        function = fragment.get("function") or {}
-        call["id"] = fragment.get("id") or call["id"]
-        call["name"] += function.get("name") or ""
-        call["arguments"] += function.get("arguments") or ""
+        function = mapping(fragment.get("function"))
+        call["id"] = str(fragment.get("id") or call["id"])
+        call["name"] += str(function.get("name") or "")
+        call["arguments"] += str(function.get("arguments") or "")
 
     def last(self) -> Piece:
         timings = self.timings
-        cached = number((self.usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
+        cached = number(mapping(self.usage.get("prompt_tokens_details")).get("cached_tokens"))
         prompt = number(self.usage.get("prompt_tokens"))
-        evaluated = prompt - cached if prompt is not None and cached else prompt
+        evaluated = max(prompt - cached, 0) if prompt is not None and cached else prompt
+        read = number(timings.get("prompt_n"))
         return Piece(
             tool_calls=tuple(_call(self.calls[index]) for index in sorted(self.calls)),
             usage=Usage(
                 done_reason=self.done_reason,
-                prompt_tokens=timings.get("prompt_n", evaluated),
+                prompt_tokens=evaluated if read is None else read,
                 answer_tokens=number(self.usage.get("completion_tokens"))
                 or number(timings.get("predicted_n")),
-                prompt_ms=timings.get("prompt_ms"),
-                answer_ms=timings.get("predicted_ms"),
+                prompt_ms=milliseconds(timings.get("prompt_ms")),
+                answer_ms=milliseconds(timings.get("predicted_ms")),
             ),
         )
 
@@ -239,9 +240,9 @@ class _Told:
 def _call(found: Mapping[str, str]) -> ToolCall:
     try:
         arguments = json.loads(found["arguments"] or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         arguments = {}
-    return ToolCall(found["name"], arguments if isinstance(arguments, dict) else {}, found["id"])
+    return ToolCall(found["name"], mapping(arguments), found["id"])
 
 
 def _flavour(rows: list[Json]) -> str:
@@ -250,20 +251,20 @@ def _flavour(rows: list[Json]) -> str:
 
 
 def _model(row: Json) -> ModelInfo:
-    meta = row.get("meta") or {}
-    name = str(row["id"])
+    meta = mapping(row.get("meta"))
+    name = words(row["id"])
     embeds = "embed" in name.lower()
     return ModelInfo(
         name=name,
-        size=number(meta.get("size")),
-        parameters=_billions(number(meta.get("n_params"))),
+        size=number(meta.get("size"), LONG),
+        parameters=_billions(number(meta.get("n_params"), LONG)),
         capabilities=("embedding",) if embeds else ("completion",),
         context_length=_context(row),
     )
 
 
 def _context(row: Json) -> int | None:
-    meta = row.get("meta") or {}
+    meta = mapping(row.get("meta"))
     return (
         number(row.get("max_model_len"))
         or number(row.get("context_length"))
@@ -279,16 +280,16 @@ def _billions(count: int | None) -> str:
 
 
 def _lm_model(row: Json) -> ModelInfo:
-    told = row.get("capabilities") or {}
+    told = mapping(row.get("capabilities"))
     kinds = ["embedding"] if row.get("type") == "embedding" else ["completion"]
     kinds += [ours for theirs, ours in _LM_KINDS.items() if told.get(theirs)]
-    quantization = row.get("quantization") or {}
+    quantization = mapping(row.get("quantization"))
     return ModelInfo(
-        name=str(row["key"]),
-        size=number(row.get("size_bytes")),
-        family=str(row.get("architecture") or ""),
-        parameters=str(row.get("params_string") or ""),
-        quantization=str(quantization.get("name") or ""),
+        name=words(row["key"]),
+        size=number(row.get("size_bytes"), LONG),
+        family=words(row.get("architecture")),
+        parameters=words(row.get("params_string")),
+        quantization=words(quantization.get("name")),
         capabilities=tuple(kinds),
         context_length=number(row.get("max_context_length")),
     )

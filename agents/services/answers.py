@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from agents.models import Call
+from agents.plain import storable, words
 from agents.protocols import ChatRequest, Message, Piece, ToolCall, Usage
 from agents.services.placement import Placement
 from whoosh_site.core import live
@@ -101,13 +102,15 @@ class Answer:
         total = (self.last_at - self.began) * 1000
         spoken = usage.answer_ms or ((total - first) if first is not None else None)
         return {
-            "answer": "".join(self.text),
-            "thinking": "".join(self.thinking),
-            "tool_calls": [
-                {"id": call.id, "name": call.name, "arguments": call.arguments}
-                for call in self.tool_calls
-            ],
-            "done_reason": usage.done_reason[:20],
+            "answer": words("".join(self.text)),
+            "thinking": words("".join(self.thinking)),
+            "tool_calls": storable(
+                [
+                    {"id": call.id, "name": call.name, "arguments": call.arguments}
+                    for call in self.tool_calls
+                ]
+            ),
+            "done_reason": words(usage.done_reason)[:20],
             "prompt_tokens": usage.prompt_tokens,
             "answer_tokens": usage.answer_tokens,
             "load_ms": usage.load_ms,

@@ -17,7 +17,7 @@ from whoosh_site.core import leases
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Forbidden
 from whoosh_site.core.models.people import Team
-from whoosh_site.core.permissions import demand
+from whoosh_site.core.permissions import demand, may
 
 LONGEST_PROMPT = 4_000_000
 
@@ -43,7 +43,7 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
         wish: what is asked.
         by: who asks.
         source: page, api or command.
-        team: on whose behalf; default the caller's first team.
+        team: on whose behalf; default the caller's first team that has what is named.
         holder: owner of the process that runs the call itself (`ask_here`).
 
     Raises:
@@ -51,11 +51,12 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
         UnknownName: no agent, model or capability of that name; says which exist.
         BadInput: nothing to say.
     """
-    team = team or (by.user.home_team if by.user else Team.objects.first())
+    team = team or _team_for(wish, by)
     if team is None:
         raise Forbidden("You belong to no team. Ask an administrator to add you to one.")
     demand(by, "call.create", [team.pk])
-    _known(wish, team)
+    if unknown := _unknown(wish, team):
+        raise unknown
     said = sum(len(str(message.get("content", ""))) for message in wish.messages)
     if not said:
         raise BadInput("prompt: there is nothing to ask")
@@ -91,22 +92,35 @@ def _held_by(holder: str) -> dict[str, Any]:
     return {"state": leases.RUNNING, "owner": holder, "lease_until": until, "attempt": 1}
 
 
-def _known(wish: Wish, team: Team) -> None:
-    """Refuse names that do not exist for this team."""
+def _team_for(wish: Wish, by: Actor) -> Team | None:
+    """Return the caller's first team that has what is named, else simply the first."""
+    if by.user is None:
+        return Team.first_made()
+    home = by.user.home_team
+    if home is None or not _unknown(wish, home):
+        return home
+    others = Team.objects.visible_to(by.user).exclude(pk=home.pk).order_by("pk")
+    fitting = (t for t in others if may(by, "call.create", [t.pk]) and not _unknown(wish, t))
+    return next(fitting, home)
+
+
+def _unknown(wish: Wish, team: Team) -> UnknownName | None:
+    """Return the error for a name that does not exist for this team."""
     agents = Agent.objects.of_team(team.pk)
     if wish.agent and not agents.filter(name=wish.agent).exists():
-        raise _unknown("agent", wish.agent, agents.values_list("name", flat=True))
+        return _none_called("agent", wish.agent, agents.values_list("name", flat=True))
     skills = Capability.objects.filter(agents__agent__in=agents).distinct()
     if wish.capability and not skills.filter(name=wish.capability).exists():
-        raise _unknown("capability", wish.capability, skills.values_list("name", flat=True))
+        return _none_called("capability", wish.capability, skills.values_list("name", flat=True))
     if wish.model:
         models = Model.objects.filter(hosts__agent__in=agents).distinct()
         names = list(models.values_list("name", flat=True))
         if not any(routing.same_model(wish.model, name) for name in names):
-            raise _unknown("model", wish.model, names)
+            return _none_called("model", wish.model, names)
+    return None
 
 
-def _unknown(kind: str, name: str, existing: Sequence[str]) -> UnknownName:
+def _none_called(kind: str, name: str, existing: Sequence[str]) -> UnknownName:
     names = sorted(existing)
     shown = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
     there_are = f"There are: {shown}." if names else "There is none yet."

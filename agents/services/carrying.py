@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.utils import timezone
 
-from agents.errors import AgentBusy, AgentError, AgentOffline, NoAgent
+from agents.errors import AgentBusy, AgentOffline, NoAgent
 from agents.live import tell_call
 from agents.models import Agent, AgentModel, Call
 from agents.models.calls import CANCELED, ERROR, SUCCESS
@@ -50,7 +50,7 @@ async def run_call(lease: Lease[Call], tell: Tell | None = None) -> bool:
     except NoAgent as error:
         await sync_to_async(_wait)(lease, call, error.message)
         return False
-    except AgentError as error:
+    except WhooshError as error:
         if isinstance(error, AgentOffline) and len(call.failed_agents) < RETRIES:
             await sync_to_async(_elsewhere)(lease, call, placement.agent, error)
             return False
@@ -71,7 +71,7 @@ def _wait(lease: Lease[Call], call: Call, why: str) -> None:
 
 @transaction.atomic
 def _elsewhere(lease: Lease[Call], call: Call, agent: Agent, error: AgentOffline) -> None:
-    """Queue a call again whose host gave no connection, so that not a byte of it was sent."""
+    """Queue a call again whose host could not be reached: not a byte of an answer had come."""
     check_soon(agent)
     failed = [*call.failed_agents, agent.name]
     if lease.put_back(timezone.now(), trouble=error.message, agent=None, failed_agents=failed):

@@ -13,6 +13,7 @@ from agents.errors import AgentError, UnusableEndpoint
 from agents.models import Agent
 from agents.protocols import Endpoint, HostProtocol, ModelInfo
 from whoosh_site.core.addresses import registered_hosts
+from whoosh_site.core.errors import BadInput
 from whoosh_site.core.http import Door
 
 _doors: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, Door]] = WeakKeyDictionary()
@@ -98,7 +99,14 @@ class Examination:
 async def examine(
     url: str, *, api_key: str = "", protocol: str = "", allow_local: bool = False
 ) -> Examination:
-    """Ask an endpoint what it is, before it is saved; never raises for what the host does."""
+    """Ask an endpoint what it is, before it is saved; never raises for what the host does.
+
+    Raises:
+        BadInput: there is no such protocol.
+    """
+    if protocol and protocol not in protocols.protocols:
+        known = ", ".join(protocols.protocols.keys())
+        raise BadInput(f"protocol: there is no {protocol!r}. There are: {known}.")
     began = time.monotonic()
     opened = Door(registered_hosts(allow_local=allow_local))
     endpoint = Endpoint(url, opened, api_key)

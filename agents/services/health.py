@@ -24,6 +24,7 @@ MODELS_EVERY = timedelta(seconds=60)
 SECOND_LOOK = 2.0
 OFFLINE_AFTER = 2
 STARTING_LOOKS = 8
+LONGEST_NAME = 200
 Status = Health.Status
 
 
@@ -138,12 +139,13 @@ def _next_look(health: Health, error: AgentError | None, failures: int = 0) -> d
 def _keep_models(agent: Agent, found: Sequence[ModelInfo], now: datetime) -> bool:
     """Bring the host's rows in line with its list; returns whether a page would look different."""
     wanted = set(agent.models_fixed)
-    listed = {info.name: info for info in found if not wanted or info.name in wanted}
+    fitting = [info for info in found if len(info.name) <= LONGEST_NAME]
+    listed = {info.name: info for info in fitting if not wanted or info.name in wanted}
     known = {row.model.name: row for row in agent.models.select_related("model")}
     changed = False
     for name, info in listed.items():
-        model, _ = Model.objects.get_or_create(name=name[:200])
-        facts = {"family": info.family, "parameters": info.parameters}
+        model, _ = Model.objects.get_or_create(name=name)
+        facts = {"family": info.family[:80], "parameters": info.parameters[:40]}
         news = {k: v for k, v in facts.items() if v and getattr(model, k) != v}
         if news:
             Model.objects.filter(pk=model.pk).update(**news)

@@ -12,7 +12,7 @@ from agents.errors import NoAgent
 from agents.models import Call
 from agents.models.calls import CANCELED
 from agents.services.answers import Tell
-from agents.services.carrying import run_call
+from agents.services.carrying import ended, run_call
 from agents.services.endpoints import close_doors
 from whoosh_site.core import leases
 from whoosh_site.core.leases import Lease
@@ -27,7 +27,7 @@ async def ask_here(call: Call, *, patience: float, tell: Tell | None = None) -> 
     me = call.owner
     lease: Lease[Call] | None = Lease(Call, call.pk, me, call.attempt)
     until = time.monotonic() + patience
-    keeper = asyncio.create_task(_keep(me))
+    keeper = asyncio.create_task(_keep(call.pk, me))
     try:
         while True:
             if lease is not None and await run_call(lease, tell):
@@ -52,12 +52,12 @@ async def ask_here(call: Call, *, patience: float, tell: Tell | None = None) -> 
 def _give_up(pk: int, me: str) -> None:
     """Cancel a call that is queued or in this process's hands."""
     mine = Call.objects.filter(Q(state=leases.QUEUED) | Q(state=leases.RUNNING, owner=me), pk=pk)
-    ended = {"state": CANCELED, "owner": "", "lease_until": None, "finished_at": timezone.now()}
-    if mine.update(**ended):
+    moment = timezone.now()
+    if mine.update(state=CANCELED, owner="", lease_until=None, finished_at=moment):
         ended(Call.objects.select_related("agent").get(pk=pk), None)
 
 
-async def _keep(me: str) -> None:
+async def _keep(pk: int, me: str) -> None:
     while True:
         await asyncio.sleep(leases.LEASE.total_seconds() / 3)
-        await sync_to_async(leases.renew)(Call, me)
+        await sync_to_async(leases.renew)(Call, me, [pk])

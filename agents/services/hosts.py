@@ -204,8 +204,9 @@ def set_gpus(agent: Agent, wanted: Sequence[tuple[str, float | None]]) -> bool:
 
 
 def _check_at_once(agent: Agent, *, forget: bool = False) -> None:
-    if forget:
-        Health.objects.filter(agent=agent).update(found_protocol="", models_at=None)
+    """Look again now, models included; `forget` which format the host speaks as well."""
+    unknown = {"models_at": None} | ({"found_protocol": ""} if forget else {})
+    Health.objects.filter(agent=agent).update(**unknown)
     check_soon(agent)
 
 

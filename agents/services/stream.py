@@ -42,6 +42,8 @@ async def events(pk: int, whole: Callable[[Call], dict[str, Any]]) -> AsyncItera
         while True:
             call = await Call.objects.aget(pk=pk)
             pieces, ear.pieces = ear.pieces, []
+            if call.ended:  # its last pieces were written first; the hub may not have told them
+                pieces = await sync_to_async(notices.streamed)(topic)
             for piece in pieces:
                 place = (
                     piece["attempt"],
@@ -51,7 +53,7 @@ async def events(pk: int, whole: Callable[[Call], dict[str, Any]]) -> AsyncItera
                 if place > sent:
                     sent = place
                     yield _event("piece", piece)
-            if call.ended and not ear.pieces:
+            if call.ended:
                 yield _event("end", await sync_to_async(whole)(call))
                 return
             ear.rang.clear()

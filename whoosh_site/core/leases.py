@@ -6,6 +6,7 @@ process is gone is taken again within a second on the same host, and when its le
 another. After three deaths it is quarantined, and says so.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -72,23 +73,25 @@ class Lease(Generic[Row]):
 
     def put_back(self, due_at: datetime, **fields: Any) -> bool:
         """Queue the row again, not before `due_at`."""
-        return self.write(state=QUEUED, owner="", lease_until=None, due_at=due_at, **fields)
+        queued = {"state": QUEUED, "owner": "", "lease_until": None, "due_at": due_at}
+        return self.write(**(queued | fields))
 
-    def stumble(self, trouble: str, *, seconds: float = 5.0) -> bool:
+    def stumble(self, trouble: str, *, seconds: float = 5.0) -> "Returned":
         """Count an unforeseen failure like a death: queued again, or quarantined at the third."""
-        row = self._mine().values("deaths").first()
+        row, back = self._mine().values("deaths").first(), Returned([], [])
         if row is None:
-            return False
-        if row["deaths"] + 1 >= DEATHS_ALLOWED:
-            return self.write(
-                state=QUARANTINED,
-                owner="",
-                lease_until=None,
-                deaths=row["deaths"] + 1,
-                trouble=trouble,
-            )
+            return back
+        deaths = row["deaths"] + 1
         later = timezone.now() + timedelta(seconds=seconds * 2 ** row["deaths"])
-        return self.put_back(later, deaths=row["deaths"] + 1, trouble=trouble)
+        quarantined = deaths >= DEATHS_ALLOWED
+        if self.put_back(
+            later,
+            state=QUARANTINED if quarantined else QUEUED,
+            deaths=deaths,
+            trouble=trouble,
+        ):
+            (back.quarantined if quarantined else back.queued).append(self.pk)
+        return back
 
 
 def due(model: type[Leased], now: datetime | None = None) -> bool:
@@ -130,15 +133,18 @@ def claim_one(model: type[Row], pk: int, owner: str) -> Lease[Row] | None:
     return Lease(model, pk, owner, attempt)
 
 
-def renew(model: type[Leased], owner: str) -> int:
-    """Extend every lease of this owner; returns how many."""
-    mine = model._default_manager.filter(state=RUNNING, owner=owner)
+def renew(model: type[Leased], owner: str, pks: Iterable[int]) -> int:
+    """Extend this owner's leases on these rows; returns how many.
+
+    Only what is really in hand: a row whose work was lost in its owner must come back by its end.
+    """
+    mine = model._default_manager.filter(pk__in=list(pks), state=RUNNING, owner=owner)
     return mine.update(lease_until=timezone.now() + LEASE)
 
 
 @dataclass(frozen=True)
 class Returned:
-    """What a look after the dead found."""
+    """Rows whose work ended without a result, by what became of them."""
 
     queued: list[int]
     quarantined: list[int]

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from whoosh_site.core import leases, owner
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 LIFE = 1800.0
 TICK = 1.0
 BEAT = 5.0
-SETTLE = 20.0
 LOOK_EVERY = 0.01
 
 
@@ -55,7 +54,7 @@ class Kind:
         """Write the end of a row whose coroutine was canceled because somebody asked."""
 
     def returned(self, found: leases.Returned) -> None:
-        """Tell the pages about rows that came back from the dead."""
+        """Tell the pages about rows whose work ended without a result."""
 
 
 kinds: Shelf[Kind] = Shelf("kind of work")
@@ -70,6 +69,7 @@ class Runner:
         self.kinds = [kind() for kind in kinds]
         self.hands: dict[tuple[str, int], tuple[Lease[Any], asyncio.Task[None]]] = {}
         self.woken = asyncio.Event()
+        self.renewed_at = timezone.now()
         self.stopping = False
 
     async def run(self) -> None:
@@ -104,36 +104,34 @@ class Runner:
         end = time.monotonic() + self.life
         while not self.stopping:
             self.woken.clear()
-            if time.monotonic() < end:
-                self._start(await self._claimed())
-            elif not self.hands:
+            self._start(await _database(self._claim))
+            if time.monotonic() > end and not self.hands:
                 return
-            elif time.monotonic() > end + SETTLE:
-                end = time.monotonic() + self.life / 3  # never idle: serve on, try again later
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.woken.wait(), 0.25)
             await asyncio.sleep(0.003)  # let a burst gather into one claim
 
-    async def _claimed(self) -> list[tuple[Kind, Lease[Any]]]:
-        try:
-            return await _database(self._claim)
-        except Exception:  # the runner's edge: a database that is away comes back
-            log.exception("could not claim work")
-            await asyncio.sleep(1)
-            return []
-
     def _claim(self) -> list[tuple[Kind, Lease[Any]]]:
         found: list[tuple[Kind, Lease[Any]]] = []
-        for kind in self.kinds:
-            held = sum(1 for key, _ in self.hands if key == kind.key)
-            room = min(kind.limit - held, 200)
-            if room > 0 and leases.due(kind.model):
-                claimed = leases.claim(kind.model, self.owner, room)
-                found += [(kind, lease) for lease in claimed]
-        return found
+        try:
+            for kind in self.kinds:
+                room = min(kind.limit - len(self._held(kind)), 200)
+                if room > 0 and leases.due(kind.model):
+                    claimed = leases.claim(kind.model, self.owner, room)
+                    found += [(kind, lease) for lease in claimed]
+        except Exception:  # the runner's edge: a database that is away comes back
+            log.exception("could not claim work")
+            time.sleep(1)  # in the database thread: nothing else can be asked meanwhile either
+        return found  # what was claimed before the trouble is in hand all the same
+
+    def _held(self, kind: Kind) -> list[int]:
+        return [pk for key, pk in self.hands if key == kind.key]
 
     def _start(self, found: list[tuple[Kind, Lease[Any]]]) -> None:
         for kind, lease in found:
+            late = self.hands.get((kind.key, lease.pk))
+            if late is not None:  # its lease ended meanwhile; what it would write is fenced
+                late[1].cancel()
             task = asyncio.create_task(self._carry(kind, lease))
             self.hands[kind.key, lease.pk] = (lease, task)
 
@@ -145,10 +143,11 @@ class Runner:
                 await _database(kind.canceled, lease)
         except Exception as error:  # the runner's edge
             log.exception("%s %s failed", kind.key, lease.pk)
-            with contextlib.suppress(Exception):
-                await _database(lease.stumble, f"{type(error).__name__}: {error}"[:2000])
+            with contextlib.suppress(Exception):  # then the row comes back when its lease ends
+                await _database(_stumble, kind, lease, f"{type(error).__name__}: {error}"[:2000])
         finally:
-            self.hands.pop((kind.key, lease.pk), None)
+            if self.hands[kind.key, lease.pk][0] is lease:
+                del self.hands[kind.key, lease.pk]
             self.woken.set()
 
     # -- chores ------------------------------------------------------------------------------
@@ -191,11 +190,14 @@ class Runner:
                 await asyncio.sleep(LOOK_EVERY)
 
     async def _renew(self) -> None:
+        self.renewed_at = timezone.now()
         for kind in self.kinds:
-            if any(key == kind.key for key, _ in self.hands):
-                await _database(leases.renew, kind.model, self.owner)
+            if held := self._held(kind):
+                await _database(leases.renew, kind.model, self.owner, held)
 
     async def _look_after(self) -> None:
+        if timezone.now() - self.renewed_at > leases.LEASE / 2:
+            await self._renew()  # the machine slept, or the database did: what is in hand is alive
         for kind in self.kinds:
             back = await _database(leases.give_back, kind.model)
             if back.queued or back.quarantined:
@@ -206,8 +208,7 @@ class Runner:
 
     async def _cancel_asked(self) -> None:
         for kind in self.kinds:
-            held = [pk for key, pk in self.hands if key == kind.key]
-            if not held:
+            if not self._held(kind):
                 continue
             asked = await _database(self._asked, kind.model)
             await asyncio.sleep(0)  # a task canceled before its first step would end nothing
@@ -246,6 +247,11 @@ class Runner:
         for kind in self.kinds:
             await _database(leases.release_all, kind.model, self.owner)
         await _database(Process.objects.filter(owner=self.owner).delete)
+
+
+def _stumble(kind: Kind, lease: Lease[Any], trouble: str) -> None:
+    with transaction.atomic():
+        kind.returned(lease.stumble(trouble))
 
 
 async def _database(function: Callable[..., Any], *args: Any, **named: Any) -> Any:

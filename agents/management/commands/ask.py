@@ -22,7 +22,7 @@ class Command(WhooshCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What, whom, and how to print it."""
-        parser.add_argument("prompt")
+        parser.add_argument("prompt", help="what to ask")
         parser.add_argument("--agent", default="", help="only this agent")
         parser.add_argument("--model", default="", help="only this model")
         parser.add_argument("--capability", default="", help="an agent good at this")

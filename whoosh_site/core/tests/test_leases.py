@@ -173,7 +173,7 @@ def test_a_row_put_back_waits_for_its_time(Work, held):
         lambda lease: lease.write(answer="late"),
         lambda lease: lease.finish("success", answer="late"),
         lambda lease: lease.put_back(timezone.now(), answer="late"),
-        lambda lease: lease.stumble("late"),
+        lambda lease: bool(lease.stumble("late").queued),
     ],
 )
 @pytest.mark.parametrize("what", ["ended", "queued", "of another", "of a later attempt", "gone"])
@@ -209,7 +209,7 @@ def test_the_attempts_of_one_row_are_told_apart(Work, held):
 
 def test_a_stumble_waits_longer_each_time(Work, held):
     lease = held()
-    assert lease.stumble("KeyError: 'x'", seconds=10)
+    assert lease.stumble("KeyError: 'x'", seconds=10) == leases.Returned([lease.pk], [])
     found = row(lease)
     assert (found.state, found.deaths, found.trouble) == (QUEUED, 1, "KeyError: 'x'")
     assert (found.due_at - timezone.now()).total_seconds() == pytest.approx(10, abs=3)
@@ -220,7 +220,7 @@ def test_a_stumble_waits_longer_each_time(Work, held):
 
 def test_the_third_stumble_quarantines_and_says_why(held):
     lease = held(deaths=2)
-    assert lease.stumble("KeyError: 'x'")
+    assert lease.stumble("KeyError: 'x'") == leases.Returned([], [lease.pk])
     found = row(lease)
     assert (found.state, found.deaths, found.trouble) == (QUARANTINED, 3, "KeyError: 'x'")
     assert (found.owner, found.lease_until) == ("", None)
@@ -229,11 +229,12 @@ def test_the_third_stumble_quarantines_and_says_why(held):
 # -- renewing and giving back ------------------------------------------------------------------
 
 
-def test_renewing_extends_all_leases_of_one_owner(Work, held):
-    mine, others = held(), held(by=OTHER)
+def test_renewing_extends_what_its_owner_names(Work, held):
+    mine, lost, others = held(), held(), held(by=OTHER)
     Work.objects.update(lease_until=ago(seconds=5))
-    assert leases.renew(Work, ME) == 1
+    assert leases.renew(Work, ME, [mine.pk, others.pk]) == 1
     assert row(mine).lease_until > timezone.now()
+    assert row(lost).lease_until < timezone.now()
     assert row(others).lease_until < timezone.now()
 
 

@@ -52,7 +52,7 @@ def plant(Work, monkeypatch):
 @pytest.fixture
 def quick(monkeypatch):
     """A runner that looks around often."""
-    for name, seconds in {"TICK": 0.02, "BEAT": 0.02, "SETTLE": 0.1}.items():
+    for name, seconds in {"TICK": 0.02, "BEAT": 0.02}.items():
         monkeypatch.setattr(runner, name, seconds)
 
 
@@ -349,11 +349,12 @@ def test_an_old_runner_ends_when_nothing_is_in_hand(Work, plant, inside, quick):
     assert states(Work) == ["success"]
 
 
-def test_an_old_runner_claims_nothing_more_but_finishes_what_it_has(Work, plant, inside, quick):
+def test_an_old_runner_serves_on_until_nothing_is_in_hand(Work, plant, inside, quick):
     free = asyncio.Event()
 
     async def held(lease):
-        await free.wait()
+        if lease.pk == first:
+            await free.wait()
         await done(lease)
 
     plant(held)
@@ -363,34 +364,68 @@ def test_an_old_runner_claims_nothing_more_but_finishes_what_it_has(Work, plant,
         serving = Runner(life=0.1)
         task = asyncio.create_task(serving.run())
         await until(lambda: states(Work) == [RUNNING])
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(0.15)
         await database(queued, Work)
-        await asyncio.sleep(0.05)
-        in_hand = [pk for _, pk in serving.hands]
+        await until(lambda: states(Work) == [RUNNING, "success"])
         free.set()
         async with asyncio.timeout(5):
             await task
-        return in_hand
 
-    assert inside(whole_life()) == [first]
-    assert states(Work) == ["success", QUEUED]
+    inside(whole_life())
+    assert states(Work) == ["success"] * 2
 
 
-def test_an_old_runner_that_is_never_idle_serves_on(Work, plant, inside, quick):
-    async def held(lease):
-        await (sleep if lease.pk == first else done)(lease)
+def test_a_row_whose_work_was_lost_in_its_runner_comes_back(
+    Work, plant, inside, quick, expected_log, monkeypatch
+):
+    """Its failure could not be written down, so nobody works on it; the runner lives on."""
+    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=0.4))
+    failures = [KeyError("planted")]
 
-    plant(held)
-    first = queued(Work)[0]
+    async def fail_once(lease):
+        if failures:
+            raise failures.pop()
+        await done(lease)
+
+    def away(*_, **__):
+        raise OSError("away")
+
+    plant(fail_once)
+    monkeypatch.setattr(leases.Lease, "stumble", away)
+    [lost] = queued(Work)
+
+    async def body(serving):
+        await until(lambda: states(Work) == ["success"])
+
+    resident(inside, body)
+    assert failures == []
+
+
+def test_a_runner_whose_machine_slept_keeps_what_is_in_hand(
+    Work, plant, inside, quick, monkeypatch
+):
+    planted = plant(sleep)
+    queued(Work)
 
     async def body(serving):
         await until(lambda: states(Work) == [RUNNING])
-        serving.life = 30
-        await asyncio.sleep(0.25)
-        await database(queued, Work)
-        await until(lambda: states(Work) == [RUNNING, "success"])
+        asleep = timezone.now() - timedelta(hours=1)
+        serving.renewed_at = asleep
+        await database(Work.objects.update, lease_until=asleep)
+        await until(lambda: Work.objects.filter(lease_until__gt=timezone.now()).exists())
+        await asyncio.sleep(0.1)
+        assert len(serving.hands) == 1
 
-    resident(inside, body, life=0.1)
+    resident(inside, body)
+    assert planted.told == []
+    assert list(Work.objects.values_list("deaths", "attempt")) == [(0, 1)]
+
+
+def test_a_failure_is_told_to_the_pages(Work, plant, inside, expected_log):
+    planted = plant(crash)
+    [pk] = queued(Work)
+    inside(Runner().once())
+    assert planted.told == [leases.Returned([pk], [])]
 
 
 def test_a_database_that_is_away_for_a_moment_stops_nobody(

@@ -1,0 +1,319 @@
+"""The administration of agents: live state, actions, and a form that tests the endpoint."""
+
+import html
+import re
+
+import pytest
+from django.utils import timezone
+
+from agents import services
+from agents.models import Agent, AgentModel, Call, Capability, Health, Model
+from whoosh_site.core import leases
+from whoosh_site.core.actor import SYSTEM
+from whoosh_site.core.models import AuditEntry
+
+LIST = "/admin/agents/agent/"
+ADD = f"{LIST}add/"
+
+
+@pytest.fixture
+def admin(people, sign_in):
+    """The browser of an administrator."""
+    return sign_in(people.admin)
+
+
+@pytest.fixture
+def oak(make_agent):
+    """An agent with a model, a card and a capability."""
+    agent = make_agent("oak", models={"tiny:1b": {"tps": 42.0}}, title="Old oak", slots=4)
+    services.set_capabilities(agent, {"law": 0.9})
+    services.set_gpus(agent, [("RTX 3070", 8.0)])
+    return agent
+
+
+def text(answer):
+    """Return what is to be read, in one line."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+def filled(people, **fields):
+    """Return what a browser sends of the form; lists of rows are empty unless given."""
+    form = {
+        "name": "oak", "team": people.ours.pk, "endpoint": "http://10.0.0.1", "slots": 1,
+        "enabled": "on",
+    }  # fmt: skip
+    for rows in ("gpus", "capabilities", "models"):
+        form |= {f"{rows}-TOTAL_FORMS": 0, f"{rows}-INITIAL_FORMS": 0}
+    return {name: value for name, value in (form | fields).items() if value is not None}
+
+
+def problems(answer):
+    """Return the form's errors by field."""
+    assert answer.status_code == 200
+    return {name: list(found) for name, found in answer.context["adminform"].form.errors.items()}
+
+
+def messages(answer):
+    return [str(message) for message in answer.context["messages"]]
+
+
+# -- the list ----------------------------------------------------------------------------------
+
+
+def test_the_list_shows_live_state_load_and_models(admin, oak, people):
+    Health.objects.update(version="0.24.0")
+    Call.objects.create(team=people.ours, source="api", state="running", agent=oak)
+    answer = admin.get(LIST)
+    assert "oak – Old oak Online 1/4 ollama 0.24.0 1 Main 4" in text(answer)
+    badge = f'id="badge-{oak.pk}" data-live="agent:{oak.pk}" data-src="/agents/{oak.pk}/"'
+    assert badge in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("health__status__exact=offline", {"elm"}),
+        ("enabled__exact=0", {"elm"}),
+        ("maintenance__exact=1", {"fir"}),
+        ("protocol__exact=openai", {"fir"}),
+        ("capabilities__capability__id__exact={law}", {"oak"}),
+        ("team__id__exact={team}", {"oak", "elm", "fir"}),
+        ("q=old", {"oak"}),
+        ("q=10.0.9.9", {"elm"}),
+    ],
+)
+def test_the_list_is_filtered_and_searched(admin, oak, make_agent, query, found):
+    elm = make_agent("elm", enabled=False, endpoint="http://10.0.9.9")
+    Health.objects.filter(agent=elm).update(status="offline")
+    make_agent("fir", maintenance=True, protocol="openai")
+    make_agent("yew", team=type(oak.team).objects.create(name="Yews"), protocol="ollama")
+    services.set_capabilities(elm, ["art"])
+    ids = {"law": Capability.objects.get(name="law").pk, "team": oak.team_id}
+    answer = admin.get(f"{LIST}?{query.format(**ids)}")
+    assert {agent.name for agent in answer.context["cl"].result_list} == found
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "shown", "words"),
+    [
+        ("drain", {}, "draining", "2 take no new calls."),
+        ("resume", {"maintenance": True}, "online", "2 take calls again."),
+        ("disable", {}, "disabled", "2 are switched off."),
+        ("enable", {"enabled": False}, "online", "2 are switched on."),
+    ],
+)
+def test_an_action_switches_the_agents_that_were_chosen(
+    admin, make_agent, action, before, shown, words
+):
+    chosen = [make_agent(name, **before).pk for name in ("oak", "elm")]
+    other = make_agent("fir", **before)
+    form = {"action": action, "_selected_action": chosen}
+    answer = admin.post(LIST, form, follow=True)
+    assert messages(answer) == [words]
+    assert {agent.status for agent in Agent.objects.filter(pk__in=chosen)} == {shown}
+    assert Agent.objects.get(pk=other.pk).status == other.status
+    assert AuditEntry.objects.exclude(action="registered").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("action", "words", "asks"),
+    [
+        ("check_now", "1 are being checked.", False),
+        ("refresh_models", "1 are asked for their models.", True),
+    ],
+)
+def test_an_action_has_hosts_looked_at(admin, oak, action, words, asks):
+    later = timezone.now() + leases.LEASE
+    Health.objects.update(due_at=later, models_at=later)
+    answer = admin.post(LIST, {"action": action, "_selected_action": [oak.pk]}, follow=True)
+    health = Health.objects.get()
+    assert messages(answer) == [words]
+    assert (health.due_at < later, health.models_at is None) == (True, asks)
+
+
+def test_deleting_leaves_the_calls_and_a_line_in_the_trail(admin, oak, make_agent, people):
+    Call.objects.create(team=people.ours, source="api", agent=oak, agent_name="oak")
+    elm = make_agent("elm")
+    assert admin.post(f"{LIST}{oak.pk}/delete/", {"post": "yes"}).status_code == 302
+    chosen = {"action": "delete_selected", "_selected_action": [elm.pk], "post": "yes"}
+    assert admin.post(LIST, chosen).status_code == 302
+    assert not Agent.objects.exists()
+    assert Call.objects.get().agent_name == "oak"
+    deleted = AuditEntry.objects.filter(action="deleted").order_by("number")
+    assert [entry.details["name"] for entry in deleted] == ["oak", "elm"]
+
+
+# -- the form ----------------------------------------------------------------------------------
+
+
+def test_a_new_agent_belongs_to_ones_own_team_and_is_empty_otherwise(admin, people):
+    form = admin.get(ADD).context["adminform"].form
+    assert form.initial["team"] == people.ours
+    assert 'hx-post="/admin/agents/agent/examine/"' in admin.get(ADD).content.decode()
+
+
+def test_an_agent_is_tested_before_it_is_saved_and_the_form_tells_what_it_found(
+    admin, people, host
+):
+    host.settings.key = "s3cret"
+    form = filled(people, endpoint=host.url, allow_local="on", api_key="s3cret", tags="big, attic,")
+    answer = admin.post(ADD, form, follow=True)
+    found = next(m for m in messages(answer) if "answers in" in m)
+    assert found.startswith("ollama 0.24.0 answers in ")
+    assert "Models: tiny:1b, thinker:8b, seer:7b, embedder:latest." in found
+    agent = Agent.objects.get()
+    assert (agent.api_key.reveal(), agent.tags, agent.status) == (
+        "s3cret",
+        ["big", "attic"],
+        "unknown",
+    )
+    assert AuditEntry.objects.get().action == "registered"
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({}, "endpoint", "wants another key: unauthorized Or save it anyway, below."),
+        ({"allow_local": None}, "endpoint", "127.0.0.1 is this machine"),
+        ({"endpoint": "http://10.0.0.1/?a"}, "endpoint", "leave out user, password"),
+        ({"slots": 0}, "slots", "greater than or equal to 1"),
+        ({"name": "my oak"}, "name", "Use letters, digits"),
+        ({"endpoint": "ftp://10.0.0.1"}, "endpoint", "is not like http://192.168.1.27:11434"),
+    ],
+)
+def test_an_agent_that_does_not_fit_is_not_saved(admin, people, host, change, field, words):
+    host.settings.key = "s3cret"
+    form = filled(people, **({"endpoint": host.url, "allow_local": "on"} | change))
+    found = problems(admin.post(ADD, form))
+    assert words in found[field][0]
+    assert not Agent.objects.exists()
+
+
+def test_a_host_that_is_off_is_saved_when_one_insists(admin, people, host):
+    host.down()
+    form = filled(people, endpoint=host.url, allow_local="on")
+    assert "cannot be reached" in problems(admin.post(ADD, form))["endpoint"][0]
+    answer = admin.post(ADD, form | {"save_anyway": "on"}, follow=True)
+    assert f"{host.url} cannot be reached: connection refused." in messages(answer)
+    assert Agent.objects.get().endpoint == host.url
+
+
+def test_an_agent_that_is_switched_off_is_not_asked(admin, people, host):
+    admin.post(ADD, filled(people, endpoint=host.url, allow_local="on", enabled=None))
+    assert (Agent.objects.get().enabled, host.requests) == (False, [])
+
+
+def test_a_name_that_is_taken_is_said_in_the_form(admin, people, oak):
+    found = problems(admin.post(ADD, filled(people, endpoint="http://10.0.3.3", enabled=None)))
+    assert found == {"name": ["Agent with this Name already exists."]}
+
+
+@pytest.fixture
+def change(admin, people, settle, host):
+    """Change an agent that answers: `change(title="Oak")` returns the page after it."""
+    agent = settle("oak", host, api_key="s3cret", tags=["big"])
+    host.record.requests.clear()
+
+    def changed(**fields):
+        given = {"endpoint": host.url, "allow_local": "on", "tags": "big"} | fields
+        return admin.post(f"{LIST}{agent.pk}/change/", filled(people, **given), follow=True)
+
+    return changed
+
+
+def test_a_change_that_concerns_no_endpoint_asks_nobody(change, host, people):
+    change(title="Oak", shared_with=[people.theirs.pk])
+    agent = Agent.objects.get()
+    assert (agent.title, list(agent.shared_with.all())) == ("Oak", [people.theirs])
+    assert (agent.api_key.reveal(), host.requests) == ("s3cret", [])
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {
+        "registered",
+        "changed",
+        "shared",
+    }
+
+
+def test_another_key_is_tried_and_forgetting_it_too(change, host):
+    change(api_key="other")
+    assert Agent.objects.get().api_key.reveal() == "other"
+    assert {seen.headers["Authorization"] for seen in host.requests} == {"Bearer other"}
+    host.record.requests.clear()
+    change(forget_key="on")
+    assert not Agent.objects.get().api_key
+    assert host.requests
+    assert all("Authorization" not in seen.headers for seen in host.requests)
+
+
+def test_the_rows_below_are_saved_with_the_form(change, people):
+    law = Capability.objects.create(name="law")
+    change(**{
+        "gpus-TOTAL_FORMS": 1, "gpus-0-name": "RTX 3070", "gpus-0-vram_gb": "8",
+        "capabilities-TOTAL_FORMS": 1, "capabilities-0-capability": law.pk,
+        "capabilities-0-proficiency": "0.9",
+    })  # fmt: skip
+    agent = Agent.objects.get()
+    assert [str(gpu) for gpu in agent.gpus.all()] == ["RTX 3070 (8 GB)"]
+    assert [str(row) for row in agent.capabilities.all()] == ["law 0.9"]
+
+
+def test_the_page_of_an_agent_shows_what_its_host_holds_but_no_key(admin, oak):
+    services.change_agent(oak, by=SYSTEM, api_key="s3cret")
+    Health.objects.update(status="degraded", reason="One silence")
+    answer = admin.get(f"{LIST}{oak.pk}/change/")
+    for words in ("tiny:1b", "42.0", "One silence", "Degraded"):
+        assert words in text(answer)
+    assert "s3cret" not in answer.content.decode()
+    assert 'name="models-0-tps"' not in answer.content.decode()
+
+
+# -- the test button ---------------------------------------------------------------------------
+
+
+def test_the_button_tells_what_answers_there(admin, people, host):
+    form = {"endpoint": host.url, "allow_local": "on"}
+    assert "ollama 0.24.0 answers in" in text(admin.post(f"{LIST}examine/", form))
+    host.down()
+    assert "connection refused." in text(admin.post(f"{LIST}examine/", form))
+    assert "is this machine" in text(admin.post(f"{LIST}examine/", {"endpoint": host.url}))
+    assert not Agent.objects.exists()
+
+
+def test_the_button_names_a_format_that_does_not_exist(admin, people, host):
+    form = {"endpoint": host.url, "allow_local": "on", "protocol": "grpc"}
+    answer = admin.post(f"{LIST}examine/", form)
+    assert "protocol: there is no 'grpc'. There are: ollama, openai." in html.unescape(text(answer))
+    assert host.requests == []
+
+
+def test_the_button_is_for_administrators(sign_in, people, host):
+    people.owner.is_staff = True
+    people.owner.save(update_fields=["is_staff"])
+    form = {"endpoint": host.url, "allow_local": "on"}
+    answer = sign_in(people.owner).post(f"{LIST}examine/", form)
+    assert "Only administrators test endpoints." in text(answer)
+    assert host.requests == []
+
+
+# -- models, capabilities, calls ---------------------------------------------------------------
+
+
+def test_capabilities_are_listed_with_their_agents(admin, oak, make_agent):
+    services.set_capabilities(make_agent("elm"), ["law"])
+    assert "law - 2" in text(admin.get("/admin/agents/capability/"))
+
+
+def test_models_are_listed_with_their_hosts_and_not_changed(admin, oak):
+    assert "tiny:1b - - 1" in text(admin.get("/admin/agents/model/"))
+    pk = Model.objects.get().pk
+    assert admin.post(f"/admin/agents/model/{pk}/change/", {"name": "x"}).status_code == 403
+    assert AgentModel.objects.get().model.name == "tiny:1b"
+
+
+def test_calls_are_listed_without_their_texts_and_not_changed(admin, record, oak):
+    (call,) = record(agent=oak, agent_name="oak", model_name="tiny:1b", tps=12.5, answer="long")
+    answer = admin.get("/admin/agents/call/")
+    assert "Why? Done oak tiny:1b member" in text(answer)
+    shown = answer.context["cl"].result_list[0]
+    assert {"answer", "messages"} <= shown.get_deferred_fields()
+    assert admin.get(f"/admin/agents/call/{call.pk}/change/").status_code == 200
+    assert admin.post(f"/admin/agents/call/{call.pk}/delete/", {"post": "yes"}).status_code == 403

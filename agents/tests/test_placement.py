@@ -1,0 +1,150 @@
+"""Where calls go: free slots are leases, whoever finds none waits and says for what."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from agents import services
+from agents.models import Call, Health
+from agents.services import placement
+from agents.services.calls import Wish
+from tests.fake_agent import FakeHost, running
+from whoosh_site.core.actor import SYSTEM, Actor
+from whoosh_site.core.models import Membership, Team
+
+
+@pytest.fixture
+def oak(settle, host):
+    """An agent that answers."""
+    return settle("oak", host)
+
+
+def waiting():
+    rows = Call.objects.filter(state="queued").order_by("pk")
+    return list(rows.values_list("trouble", flat=True))
+
+
+def conversations(host):
+    return sum(seen.path == "/api/chat" for seen in host.requests)
+
+
+def test_slots_are_never_exceeded_and_everybody_gets_an_answer(settle, asked, finish):
+    with running(FakeHost("ollama", slots=8, load_seconds=2, pace=0.1)) as host:
+        settle("oak", host, slots=3)
+        for number in range(12):
+            asked(f"n{number}", model="tiny:1b")
+        finish()
+        assert 1 < host.memory.peak_running <= 3
+    rows = Call.objects.values_list("title", "state", "answer")
+    assert sorted(rows) == sorted((f"n{n}", "success", f"You said: n{n}") for n in range(12))
+
+
+def test_a_call_waits_visibly_for_a_slot_and_is_no_worse_for_it(oak, asked, carry):
+    busy = asked("busy")
+    Call.objects.update(state="running", owner="there:1:1.00", agent=oak)
+    asked("late")
+    carry("call")
+    assert waiting() == ["waits for a free slot on oak"]
+    late = Call.objects.get(title="late")
+    assert (late.attempt, late.agent, late.agent_name) == (0, None, "")
+    assert late.due_at > timezone.now()
+    Call.objects.filter(pk=busy.pk).update(state="success")
+    Call.objects.filter(pk=late.pk).update(due_at=timezone.now())
+    carry("call")
+    assert Call.objects.get(title="late").state == "success"
+
+
+def test_a_slot_that_was_taken_meanwhile_is_waited_for(oak, asked, carry, monkeypatch, host):
+    other, call = asked("other"), asked("late")
+    Call.objects.filter(pk=other.pk).update(state="success")
+    real = placement.facts
+
+    def slowly(late):
+        found = real(late)
+        Call.objects.filter(pk=other.pk).update(state="running", owner="there:1:1.00", agent=oak)
+        return found
+
+    monkeypatch.setattr(placement, "facts", slowly)
+    carry("call")
+    call.refresh_from_db()
+    assert (call.state, call.trouble) == ("queued", "waits for a free slot on oak")
+    assert conversations(host) == 0
+
+
+def test_the_end_of_a_call_calls_who_waits_at_once(oak, asked, answered):
+    late = asked("late")
+    Call.objects.update(due_at=timezone.now() + timedelta(days=1))
+    assert answered("first").state == "success"
+    late.refresh_from_db()
+    assert late.state == "success"
+
+
+def test_without_an_agent_a_call_waits_and_says_for_what(answered, people):
+    assert answered().trouble == "waits for an agent: none is registered"
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        (services.drain, "oak draining: Takes no new calls."),
+        (lambda agent, by: services.switch(agent, by=by, on=False), "oak disabled: Switched off"),
+        (lambda agent, by: Health.objects.update(status="offline", reason="gone"),
+         "oak offline: gone"),
+    ],
+)  # fmt: skip
+def test_an_agent_that_takes_no_calls_gets_none(oak, answered, host, how, why):
+    how(oak, by=SYSTEM)
+    assert answered().trouble == f"waits for an agent for any model: {why}"
+    assert conversations(host) == 0
+
+
+def test_a_look_too_long_ago_is_a_doubt(oak, answered):
+    Health.objects.update(checked_at=timezone.now() - timedelta(days=1))
+    assert ["not checked lately", -20] in answered().decision[0]["parts"]
+
+
+def test_a_host_not_looked_at_yet_is_waited_for(make_agent, answered, people):
+    make_agent("oak", models={"tiny:1b": {}})
+    Health.objects.update(found_protocol="")
+    assert answered().trouble == "waits for the first check of oak"
+
+
+def test_the_agents_of_other_teams_are_not_used(settle, host, answered, people):
+    agent = settle("oak", host, team=people.theirs)
+    assert answered().trouble == "waits for an agent: none is registered"
+    services.share_agent(agent, [people.ours], by=SYSTEM)
+    assert answered().state == "success"
+
+
+def test_a_call_is_made_for_the_team_that_was_named(oak, people):
+    Membership.objects.create(team=people.theirs, user=people.member, role="editor")
+    member = type(people.member).objects.get(pk=people.member.pk)
+    wish = Wish([{"role": "user", "content": "hello"}])
+    call = services.ask(wish, by=Actor(member), source="api", team=people.theirs)
+    assert call.team == people.theirs
+    assert Call.objects.visible_to(people.stranger).get() == call
+    assert not Call.objects.visible_to(people.viewer).exists()
+
+
+def test_a_command_without_a_person_asks_for_the_first_team(oak, people):
+    call = services.ask(Wish([{"role": "user", "content": "hi"}]), by=SYSTEM, source="command")
+    assert (call.team, call.created_by) == (Team.objects.first(), None)
+
+
+def test_a_call_goes_where_its_model_is_in_memory(settle, host, answered):
+    with running(FakeHost("ollama", pace=0)) as other:
+        other.memory.preload(other.model("tiny:1b"))
+        settle("ash", host)
+        settle("yew", other)
+        call = answered(model="tiny:1b")
+    assert call.agent_name == "yew"
+    assert call.reason == "yew: best of 2 that fit; tiny:1b is in memory, 1 of 1 slots free"
+
+
+def test_an_image_waits_for_a_model_that_sees(settle, answered):
+    with running(FakeHost("ollama", models=("tiny:1b",), pace=0)) as host:
+        settle("oak", host)
+        call = answered(messages=[{"role": "user", "content": "look", "images": ["iVBORw0KGgo="]}])
+    assert (call.state, call.agent) == ("queued", None)
+    assert call.trouble == "waits for an agent for any model: oak has no model for vision"

@@ -8,6 +8,7 @@ from agents import services
 from agents.models import Agent, AgentCapability
 from agents.models.hosts import NAME_RULE
 from whoosh_site.core import tunables
+from whoosh_site.core.actor import Actor
 from whoosh_site.core.config import (
     ADDED,
     CHANGED,
@@ -145,12 +146,12 @@ class AgentsSection(Section):
             agent = services.register_agent(
                 by=load.by, team=_team(), name=name, **({"allow_local": True} | fields)
             )
-            self._parts(agent, row)
+            self._parts(agent, row, load.by)
             load.report(ADDED, f"agent {name}")
         else:
             changed = services.change_agent(agent, by=load.by, **fields)
             changed = [field for field in changed if field not in ("references", "kept")]
-            changed += self._parts(agent, row)
+            changed += self._parts(agent, row, load.by)
             load.report(CHANGED if changed else LEFT, f"agent {name}", ", ".join(changed))
         for key in UNUSED:
             if key in row:
@@ -169,13 +170,13 @@ class AgentsSection(Section):
         unused = {key: load.as_written((name, key), row[key]) for key in UNUSED if key in row}
         return {"references": references, "kept": (agent.kept if agent else {}) | unused}
 
-    def _parts(self, agent: Agent, row: dict[str, Any]) -> list[str]:
+    def _parts(self, agent: Agent, row: dict[str, Any], by: Actor) -> list[str]:
         changed = []
         wanted = row.get("capabilities")
-        if wanted is not None and services.set_capabilities(agent, wanted):
+        if wanted is not None and services.set_capabilities(agent, wanted, by=by):
             changed.append("capabilities")
         gpus = _gpus_of(row.get("hardware", {}))
-        if gpus is not None and services.set_gpus(agent, gpus):
+        if gpus is not None and services.set_gpus(agent, gpus, by=by):
             changed.append("hardware")
         return changed
 

@@ -191,13 +191,14 @@ class AgentViewSet(
         if parts["shared_with"] is not None:
             services.share_agent(agent, parts["shared_with"], by=self.actor)
         if parts["gpus"] is not None:
-            services.set_gpus(agent, [(g["name"], g.get("vram_gb")) for g in parts["gpus"]])
+            gpus = [(gpu["name"], gpu.get("vram_gb")) for gpu in parts["gpus"]]
+            services.set_gpus(agent, gpus, by=self.actor)
         if parts["capabilities"] is not None:
             wanted = {
                 row["capability"]["name"]: row.get("proficiency", AgentCapability.DEFAULT)
                 for row in parts["capabilities"]
             }
-            services.set_capabilities(agent, wanted)
+            services.set_capabilities(agent, wanted, by=self.actor)
 
     def perform_destroy(self, instance: Agent) -> None:
         """Remove an agent; its calls stay."""

@@ -174,7 +174,10 @@ def refresh(agent: Agent, *, by: Actor) -> None:
     check_soon(agent)
 
 
-def set_capabilities(agent: Agent, wanted: Sequence[str] | Mapping[str, float]) -> bool:
+@transaction.atomic
+def set_capabilities(
+    agent: Agent, wanted: Sequence[str] | Mapping[str, float], *, by: Actor
+) -> bool:
     """Make these the agent's capabilities; a plain list keeps proficiencies already known.
 
     Returns whether that changed anything.
@@ -191,15 +194,20 @@ def set_capabilities(agent: Agent, wanted: Sequence[str] | Mapping[str, float]) 
         AgentCapability.objects.update_or_create(
             agent=agent, capability=capability, defaults={"proficiency": proficiency}
         )
+    audit.record(by, "set capabilities of", agent, dict(wanted))
+    tell(agent)
     return True
 
 
-def set_gpus(agent: Agent, wanted: Sequence[tuple[str, float | None]]) -> bool:
+@transaction.atomic
+def set_gpus(agent: Agent, wanted: Sequence[tuple[str, float | None]], *, by: Actor) -> bool:
     """Make these (name, GB) the agent's graphics cards; returns whether that changed anything."""
     if list(agent.gpus.values_list("name", "vram_gb")) == list(wanted):
         return False
     agent.gpus.all().delete()
     Gpu.objects.bulk_create([Gpu(agent=agent, name=name, vram_gb=gb) for name, gb in wanted])
+    audit.record(by, "set GPUs of", agent, {"gpus": [name for name, _ in wanted]})
+    tell(agent)
     return True
 
 

@@ -26,8 +26,8 @@ def admin(people, sign_in):
 def oak(make_agent):
     """An agent with a model, a card and a capability."""
     agent = make_agent("oak", models={"tiny:1b": {"tps": 42.0}}, title="Old oak", slots=4)
-    services.set_capabilities(agent, {"law": 0.9})
-    services.set_gpus(agent, [("RTX 3070", 8.0)])
+    services.set_capabilities(agent, {"law": 0.9}, by=SYSTEM)
+    services.set_gpus(agent, [("RTX 3070", 8.0)], by=SYSTEM)
     return agent
 
 
@@ -87,7 +87,7 @@ def test_the_list_is_filtered_and_searched(admin, oak, make_agent, query, found)
     Health.objects.filter(agent=elm).update(status="offline")
     make_agent("fir", maintenance=True, protocol="openai")
     make_agent("yew", team=type(oak.team).objects.create(name="Yews"), protocol="ollama")
-    services.set_capabilities(elm, ["art"])
+    services.set_capabilities(elm, ["art"], by=SYSTEM)
     ids = {"law": Capability.objects.get(name="law").pk, "team": oak.team_id}
     answer = admin.get(f"{LIST}?{query.format(**ids)}")
     assert {agent.name for agent in answer.context["cl"].result_list} == found
@@ -298,7 +298,7 @@ def test_the_button_is_for_administrators(sign_in, people, host):
 
 
 def test_capabilities_are_listed_with_their_agents(admin, oak, make_agent):
-    services.set_capabilities(make_agent("elm"), ["law"])
+    services.set_capabilities(make_agent("elm"), ["law"], by=SYSTEM)
     assert "law - 2" in text(admin.get("/admin/agents/capability/"))
 
 

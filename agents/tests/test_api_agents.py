@@ -24,8 +24,8 @@ def oak(make_agent):
     """An agent with a model, a card, a capability and a key."""
     facts = {"resident": True, "tps": 42.0, "size": 5, "context_length": 8192}
     agent = make_agent("oak", models={"tiny:1b": facts}, title="Oak", api_key="s3cret", slots=2)
-    services.set_capabilities(agent, {"law": 0.9})
-    services.set_gpus(agent, [("RTX 3070", 8.0)])
+    services.set_capabilities(agent, {"law": 0.9}, by=SYSTEM)
+    services.set_gpus(agent, [("RTX 3070", 8.0)], by=SYSTEM)
     return agent
 
 
@@ -133,7 +133,7 @@ def test_no_list_costs_more_for_thirty_than_for_three(api, make_agent):
         for number in itertools.islice(numbers, count):
             models = {f"m{number}": {}, "all": {}}
             agent = make_agent(f"a{number}", models=models, endpoint=f"http://10.1.1.{number}")
-            services.set_capabilities(agent, [f"c{number}", "all"])
+            services.set_capabilities(agent, [f"c{number}", "all"], by=SYSTEM)
 
     def costs(path):
         tunables.forget()  # they are read again after two seconds, or now

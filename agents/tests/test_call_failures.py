@@ -12,7 +12,7 @@ from agents.kinds import AskedCalls
 from agents.models import Agent, Call, Health
 from tests.fake_agent import FakeHost, running
 from whoosh_site.core import leases, owner, runner
-from whoosh_site.core.actor import Actor
+from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import Forbidden
 from whoosh_site.core.models import Notice
 from whoosh_site.core.runner import Runner, _database
@@ -60,8 +60,8 @@ def test_another_host_comes_first_however_good_the_lost_one_looks(pair, answered
     pair[0].memory.preload(pair[0].model("tiny:1b"))
     Health.objects.filter(agent__name="elm").update(status="overloaded", reason="much to do")
     agent, other = Agent.objects.order_by("name")
-    services.set_capabilities(agent, {"law": 1.0})
-    services.set_capabilities(other, {"law": 0.0})
+    services.set_capabilities(agent, {"law": 1.0}, by=SYSTEM)
+    services.set_capabilities(other, {"law": 0.0}, by=SYSTEM)
     agent.models.filter(model__name="tiny:1b").update(resident=True, tps=100)
     pair[0].down()
     call = answered(model="tiny:1b", capability="law")

@@ -12,7 +12,7 @@ from whoosh_site.core.models import Membership
 def oak(make_agent):
     """An agent with two models and a capability."""
     agent = make_agent("oak", models={"tiny:1b": {}, "big:70b": {}}, title="Old oak", slots=4)
-    services.set_capabilities(agent, ["law"])
+    services.set_capabilities(agent, ["law"], by=SYSTEM)
     return agent
 
 

@@ -87,8 +87,10 @@ def test_somebody_without_a_team_is_told_whom_to_ask(asked, people):
     ],
 )
 def test_an_unknown_name_is_answered_with_those_that_exist(make_agent, asked, wish, message):
-    services.set_capabilities(make_agent("oak", models={"b": {}, "a:1b": {}}), ["law", "art"])
-    services.set_capabilities(make_agent("elm", models={"b": {}}), ["art"])
+    services.set_capabilities(
+        make_agent("oak", models={"b": {}, "a:1b": {}}), ["law", "art"], by=SYSTEM
+    )
+    services.set_capabilities(make_agent("elm", models={"b": {}}), ["art"], by=SYSTEM)
     with pytest.raises(UnknownName) as caught:
         asked(**wish)
     assert caught.value.message == message
@@ -110,7 +112,7 @@ def test_of_very_many_names_twenty_are_said(make_agent, asked):
 
 def test_another_teams_names_do_not_exist_and_shared_ones_do(make_agent, asked, people):
     agent = make_agent("oak", models={"secret:1b": {}}, team=people.theirs)
-    services.set_capabilities(agent, ["spying"])
+    services.set_capabilities(agent, ["spying"], by=SYSTEM)
     for wish in ({"agent": "oak"}, {"model": "secret:1b"}, {"capability": "spying"}):
         with pytest.raises(UnknownName, match="There is none yet."):
             asked(**wish)

@@ -48,7 +48,7 @@ def test_the_answer_is_all_that_is_printed(oak, command, people):
 
 def test_agent_model_and_capability_are_chosen_by_name(oak, command, settle, host):
     settle("elm", f"{host.url}/v1")
-    services.set_capabilities(oak, ["law"])
+    services.set_capabilities(oak, ["law"], by=SYSTEM)
     wishes = ["--agent", "oak", "--model", "tiny:1b", "--capability", "law"]
     assert command("hello", *wishes)[0] == 0
     call = Call.objects.get()

@@ -306,9 +306,9 @@ def test_refreshing_reads_the_list_of_models_anew_and_checking_does_not(settle, 
 
 def test_capabilities_are_set_and_a_plain_list_keeps_what_was_measured(people):
     agent = register(people)
-    assert services.set_capabilities(agent, {"law": 0.9, "art": 0.2})
-    assert not services.set_capabilities(agent, {"art": 0.2, "law": 0.9})
-    assert services.set_capabilities(agent, ["law", "tax"])
+    assert services.set_capabilities(agent, {"law": 0.9, "art": 0.2}, by=SYSTEM)
+    assert not services.set_capabilities(agent, {"art": 0.2, "law": 0.9}, by=SYSTEM)
+    assert services.set_capabilities(agent, ["law", "tax"], by=SYSTEM)
     assert [str(row) for row in agent.capabilities.all()] == ["law 0.9", "tax 0.5"]
     assert Capability.objects.count() == 3
 
@@ -316,7 +316,17 @@ def test_capabilities_are_set_and_a_plain_list_keeps_what_was_measured(people):
 def test_graphics_cards_are_set_in_order(people):
     agent = register(people)
     cards = [("RTX 3070", 8.0), ("Old one", None)]
-    assert services.set_gpus(agent, cards)
-    assert not services.set_gpus(agent, cards)
+    assert services.set_gpus(agent, cards, by=SYSTEM)
+    assert not services.set_gpus(agent, cards, by=SYSTEM)
     assert [str(gpu) for gpu in agent.gpus.all()] == ["RTX 3070 (8 GB)", "Old one"]
     assert agent.vram_gb == 8
+
+
+def test_changed_capabilities_and_cards_leave_a_trace(make_agent, people):
+    agent, by = make_agent(), Actor(people.admin)
+    services.set_capabilities(agent, {"law": 0.9}, by=by)
+    services.set_capabilities(agent, {"law": 0.9}, by=by)
+    services.set_gpus(agent, [("RTX 3070", 8.0)], by=by)
+    lately = AuditEntry.objects.filter(actor="admin").order_by("number")
+    assert [entry.action for entry in lately] == ["set capabilities of", "set GPUs of"]
+    assert Notice.objects.filter(topic=f"agent:{agent.pk}").count() >= 2

@@ -11,6 +11,7 @@ from django.utils import timezone
 from agents import services
 from agents.models import Agent, AgentModel, Health
 from whoosh_site.core import leases, tunables
+from whoosh_site.core.actor import SYSTEM
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def oak(make_agent):
         "oak", models={"tiny:1b": facts, "big:70b": {}}, title="Old oak", slots=4, tags=["attic"],
         specialization="Law", preferred_model="tiny:1b", min_tps=10, cpu_cores=16, ram_gb=64,
     )  # fmt: skip
-    services.set_capabilities(agent, {"law": 0.9})
-    services.set_gpus(agent, [("RTX 3070", 8.0)])
+    services.set_capabilities(agent, {"law": 0.9}, by=SYSTEM)
+    services.set_gpus(agent, [("RTX 3070", 8.0)], by=SYSTEM)
     return agent
 
 
@@ -116,7 +117,7 @@ def test_editors_have_a_host_looked_at_by_a_button(sign_in, people, oak):
 
 
 def test_the_matrix_shows_proficiency_in_percent(page, oak, make_agent):
-    services.set_capabilities(make_agent("elm"), {"art": 0.25, "law": 0})
+    services.set_capabilities(make_agent("elm"), {"art": 0.25, "law": 0}, by=SYSTEM)
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page("viewer", "/agents/matrix/")))
     assert "Agent art law elm 25 0 oak · 90 " in text
 
@@ -181,8 +182,8 @@ def test_no_page_costs_more_for_thirty_rows_than_for_three(page, make_agent, rec
         for number in itertools.islice(numbers, count):
             models = {f"m{number}:1b": {"resident": True}, "all:1b": {}}
             agent = make_agent(f"a{number}", models=models, endpoint=f"http://10.1.1.{number}")
-            services.set_capabilities(agent, [f"c{number}", "all"])
-            services.set_gpus(agent, [("card", 8.0)])
+            services.set_capabilities(agent, [f"c{number}", "all"], by=SYSTEM)
+            services.set_gpus(agent, [("card", 8.0)], by=SYSTEM)
             record(agent=agent, agent_name=agent.name, tps=1.0)
             record(agent=Agent.objects.first(), state="queued", finished_at=None)
 

@@ -45,8 +45,8 @@ def build(people: Any, make_agent: Any) -> World:
     people.ours.name = "Our team"
     people.ours.save(update_fields=["name"])
     agent = make_agent("oak", models={"ours-model:8b": {}}, title="Our oak", api_key=CANARY)
-    services.set_capabilities(agent, ["our-skill"])
-    services.set_gpus(agent, [("Our card", 24.0)])
+    services.set_capabilities(agent, ["our-skill"], by=SYSTEM)
+    services.set_gpus(agent, [("Our card", 24.0)], by=SYSTEM)
     call = Call.objects.create(
         team=people.ours,
         created_by=people.member,

@@ -38,7 +38,7 @@ def victims(made: Installation, kind: str) -> list[psutil.Process]:
         top = parent is not None and parent.pid == made.process.pid
         main = line.startswith("qcluster MainProcess")
         signs = {
-            "web": "daphne" in line,
+            "web": "webserver" in line,
             "idle worker": " idle" in line,
             "busy worker": "processing" in line,
             "sentinel": main and not top,

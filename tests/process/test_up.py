@@ -1,5 +1,6 @@
 """`manage.py up`: first start, restart, clean stop, no orphans."""
 
+import contextlib
 import os
 import re
 import signal
@@ -117,8 +118,24 @@ def test_the_runner_is_back_within_ten_seconds_of_its_death(made):
 
 
 def test_the_web_process_is_back_after_its_death(made):
-    web = next(p for p in made.processes() if "daphne" in " ".join(p.cmdline()))
+    web = next(p for p in made.processes() if "webserver" in " ".join(p.cmdline()))
     web.kill()
     web.wait(5)
     eventually(made.alive, 10)
     assert "web ended (signal SIGKILL)" in made.said()
+
+
+def test_a_body_no_page_would_take_is_refused_while_it_comes_in(made):
+    web = next(p for p in made.processes() if "webserver" in " ".join(p.cmdline()))
+    made.ready()
+    before = web.memory_info().rss
+
+    def endless():
+        for _ in range(200):
+            yield b"x" * 1_000_000
+
+    for body in ({"content": b"x" * 60_000_000}, {"content": endless()}):
+        with contextlib.suppress(httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+            assert httpx.post(f"{made.url}/login/", timeout=20, **body).status_code == 413
+    assert web.memory_info().rss - before < 60_000_000
+    assert made.alive()

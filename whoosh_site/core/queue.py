@@ -60,11 +60,12 @@ def set_schedules() -> None:
             "repeats": -1,
             "cluster": TASKS,
         }
-        row, made = Schedule.objects.get_or_create(
-            name=name,
-            defaults=wanted | {"next_run": timezone.now() + timedelta(minutes=minutes)},
-        )
-        if not made and any(getattr(row, field) != value for field, value in wanted.items()):
+        row, *doubled = [*Schedule.objects.filter(name=name).order_by("pk"), None]
+        Schedule.objects.filter(pk__in=[other.pk for other in doubled if other]).delete()
+        if row is None:
+            next_run = timezone.now() + timedelta(minutes=minutes)
+            Schedule.objects.create(name=name, next_run=next_run, **wanted)
+        elif any(getattr(row, field) != value for field, value in wanted.items()):
             Schedule.objects.filter(pk=row.pk).update(**wanted)
 
 

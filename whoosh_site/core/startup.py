@@ -5,7 +5,7 @@ import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from whoosh_site.core import queue
 from whoosh_site.core.errors import Conflict
 from whoosh_site.core.models.access import OneTimeLink
 from whoosh_site.core.models.people import User
@@ -21,6 +22,8 @@ from whoosh_site.core.shelf import Shelf
 from whoosh_site.core.supervisor import Child
 
 PREPARING = "preparing.lock"
+PREPARING_LOCK = 0x3A005
+"""Key of the advisory lock on PostgreSQL."""
 
 
 class Extra:
@@ -79,13 +82,35 @@ def unapplied() -> bool:
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
+@contextmanager
+def taking_turns() -> Iterator[None]:
+    """Hold back other processes on this database that prepare it as well."""
+    if connection.vendor == "postgresql":  # hosts that start together share it
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [PREPARING_LOCK])
+        try:
+            yield
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [PREPARING_LOCK])
+    else:
+        with (settings.VAR / "migrate.lock").open("a", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
 def migrate() -> None:
-    """Apply missing migrations; processes that start together take turns."""
+    """Apply missing migrations."""
     if not unapplied():
         return
-    with (settings.VAR / "migrate.lock").open("a", encoding="ascii") as lock, closing(lock):
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with taking_turns():
         call_command("migrate", interactive=False, verbosity=0)
+
+
+def set_schedules() -> None:
+    """Write down the schedules the rooms declared."""
+    with taking_turns():
+        queue.set_schedules()
 
 
 def setup_link(base: str) -> str:
@@ -99,7 +124,8 @@ def web(host: str, port: int) -> Child:
     """Return the child that serves pages, API and WebSockets."""
     command = [
         # -v 0: no access log; its lines would keep the tokens of one-time links
-        sys.executable, "-m", "daphne", "-v", "0", "-b", host, "-p", str(port),
+        sys.executable, "-m", "whoosh_site.core.webserver", "-v", "0", "-b", host, "-p", str(port),
+        "--websocket-max-message-size", "65536",
         "--application-close-timeout", "3", "--no-server-name", "whoosh_site.asgi:application",
     ]  # fmt: skip
     return Child("web", command, grace=6.0)

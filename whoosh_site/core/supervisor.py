@@ -5,7 +5,8 @@ set again in every process the child forks). A child that ends is started again 
 whole group swept first. A django-q2 cluster can also be alive and deaf: a killed idle worker leaves
 the shared queue locked for ever (django-q2 issue 23). So a cluster that lost a process, and every
 cluster now and then, is asked to run a tiny job; one that stays silent while a worker is idle is
-killed as a group and started anew. Leases make that safe.
+killed as a group and started anew. Leases make that safe. The asking needs the database, so it has
+a thread of its own: children are started and stopped in time even while the database hangs.
 """
 
 import ctypes
@@ -14,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -112,11 +114,33 @@ def _group_of(pid: int) -> int:
 
 
 class Watch:
-    """Asks one cluster child whether it still works; subclasses know how."""
+    """Asks one cluster child whether it still works; subclasses know how.
+
+    `look` and `started` run in the thread of the watches, everything else in the supervisor's.
+    """
 
     def __init__(self, child: Child) -> None:
         self.child = child
         self.seen: set[int] = set()
+        self.verdict: tuple[float, str] = (0.0, "")
+        """Start of the child that was judged, and why its group must be killed."""
+        self._known_start = 0.0
+
+    def watch(self) -> None:
+        """Look once, if the child runs; keep the verdict."""
+        start = self.child.started_at
+        if self.reason or not self.child.alive:
+            return
+        if start != self._known_start:
+            self._known_start = start
+            self.started()
+        self.verdict = (start, self.look())
+
+    @property
+    def reason(self) -> str:
+        """Why the child that runs now must be killed, or nothing."""
+        start, reason = self.verdict
+        return reason if start == self.child.started_at else ""
 
     def started(self) -> None:
         """The child was just started."""
@@ -172,6 +196,7 @@ class Supervisor:
         """Watch until SIGTERM or SIGINT, then stop everything."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop_asked)
+        threading.Thread(target=self._keep_watching, name="watches", daemon=True).start()
         try:
             while not self.stopping:
                 for child in self.children:
@@ -180,6 +205,15 @@ class Supervisor:
                 time.sleep(LOOK_EVERY)
         finally:
             self.stop()
+
+    def _keep_watching(self) -> None:
+        while not self.stopping:
+            for watch in self.watches.values():
+                try:
+                    watch.watch()
+                except Exception:  # the edge of the watches
+                    log.exception("could not look after %s", watch.child.name)
+            time.sleep(LOOK_EVERY)
 
     def _stop_asked(self, *_: object) -> None:
         self.stopping = True
@@ -190,8 +224,6 @@ class Supervisor:
             path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as log_file:
             child.start(log_file)
-        if child.name in self.watches:
-            self.watches[child.name].started()
 
     def _look(self, child: Child) -> None:
         if child.process is None:
@@ -202,7 +234,7 @@ class Supervisor:
             self.say(f"{child.name} ended ({_reason(code)}); starting it again")
             child.ended()
         elif child.name in self.watches:
-            reason = self.watches[child.name].look()
+            reason = self.watches[child.name].reason
             if reason:
                 self.say(f"{child.name}: {reason}; starting it again")
                 child.signal_group(signal.SIGKILL)

@@ -3,6 +3,7 @@
 import logging
 import signal
 import time
+from datetime import datetime
 
 import psutil
 from django.db import DatabaseError, close_old_connections
@@ -30,26 +31,27 @@ class TasksWatch(Watch):
         self.sent_at = timezone.now()
         self.patience = CANARY_PATIENCE
         self.answered = True
+        self.cleared = False
 
     def started(self) -> None:
         """Ask the new cluster at once; older questions are for processes that are gone."""
         super().started()
-        try:
-            queue.clear_here(queue.TASKS)
-            queue.give_back(queue.TASKS)
-            self._ask(CANARY_PATIENCE)
-        except DatabaseError:
-            close_old_connections()
+        self.cleared, self.answered, self.sent = False, True, 0.0
 
     def look(self) -> str:
         """Return a reason when a canary stayed unanswered although a worker is idle."""
         try:
             return self._look()
         except DatabaseError:
-            close_old_connections()  # no database, no verdict
+            close_old_connections()  # no database, no verdict; its patience begins anew
+            self.sent = time.monotonic()
             return ""
 
     def _look(self) -> str:
+        if not self.cleared:
+            queue.clear_here(queue.TASKS)
+            queue.give_back(queue.TASKS)
+            self.cleared = True
         lost = self.lost_a_process()
         if lost and self.child.age > 1:
             self._ask(SUSPECT_PATIENCE)
@@ -65,9 +67,10 @@ class TasksWatch(Watch):
         return ""
 
     def _ask(self, patience: float) -> None:
-        self.sent, self.sent_at = time.monotonic(), timezone.now()
-        self.patience, self.answered = patience, False
+        asked_at = timezone.now()
         queue.enqueue_here(queue.TASKS, "whoosh_site.core.tasks.canary")
+        self.sent, self.sent_at = time.monotonic(), asked_at
+        self.patience, self.answered = patience, False
 
 
 class RunnerWatch(Watch):
@@ -78,16 +81,16 @@ class RunnerWatch(Watch):
         self.alone_since = time.monotonic()
         self.asked_at = 0.0
         self.looked_at = 0.0
+        self.cleared = False
+        self.runner: Process | None = None
+        """The living runner of this host, when last looked."""
+        self.heard: tuple[datetime | None, float] = (None, 0.0)
+        """Its last sign of life, and when that was seen on a clock nobody sets."""
 
     def started(self) -> None:
         """Ask the new cluster for its runner; old messages are for processes that are gone."""
         super().started()
-        self.alone_since, self.asked_at = time.monotonic(), 0.0
-        try:
-            queue.clear_here(queue.RUNNER)
-            self._ask()
-        except DatabaseError:
-            close_old_connections()
+        self.alone_since, self.asked_at, self.cleared = time.monotonic(), 0.0, False
 
     def look(self) -> str:
         """Return a reason when no runner appears, or it no longer signs its life."""
@@ -97,15 +100,22 @@ class RunnerWatch(Watch):
         try:
             return self._look()
         except DatabaseError:
-            close_old_connections()
+            close_old_connections()  # no database, no verdict: the runner cannot sign either
+            self.heard = (None, 0.0)
+            self.alone_since = time.monotonic()
             return ""
 
     def _look(self) -> str:
-        runner = self.runner()
-        if runner is None:
+        if not self.cleared:
+            queue.clear_here(queue.RUNNER)
+            self.cleared = True
+        self.runner = self._living()
+        if self.runner is None:
             return self._without()
         self.alone_since = time.monotonic()
-        if (timezone.now() - runner.beat_at).total_seconds() > HUNG_AFTER:
+        if self.heard[0] != self.runner.beat_at:
+            self.heard = (self.runner.beat_at, time.monotonic())
+        if time.monotonic() - self.heard[1] > HUNG_AFTER:
             return f"the runner gave no sign of life for {HUNG_AFTER:g} s"
         return ""
 
@@ -121,7 +131,7 @@ class RunnerWatch(Watch):
         self.asked_at = time.monotonic()
         queue.enqueue_here(queue.RUNNER, "whoosh_site.core.runner.serve", seconds=-1)
 
-    def runner(self) -> Process | None:
+    def _living(self) -> Process | None:
         """Return the living runner of this host; rows of dead ones are deleted."""
         found = None
         for row in Process.objects.filter(job=Process.Job.RUNNER, host=owner.host()):
@@ -133,14 +143,9 @@ class RunnerWatch(Watch):
 
     def stop_gently(self) -> None:
         """Let the runner put its rows back, then end the cluster."""
-        runner = None
-        try:
-            runner = self.runner()
-        except DatabaseError:
-            log.warning("the database is away; the runner's rows return when their lease ends")
-        if runner is not None:
+        if self.runner is not None and not owner.is_dead(self.runner.owner):
             try:
-                psutil.Process(runner.pid).send_signal(signal.SIGTERM)
+                psutil.Process(self.runner.pid).send_signal(signal.SIGTERM)
             except psutil.NoSuchProcess:
                 log.debug("the runner was gone already")
         super().stop_gently()

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from whoosh_site.core import queue, startup, supervisor
+from whoosh_site.core import startup, supervisor
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.management.base import WhooshCommand
 from whoosh_site.core.watches import RunnerWatch, TasksWatch
@@ -40,7 +40,7 @@ class Command(WhooshCommand):
                 keeper.add(startup.web(options["host"], options["port"]))
                 self._prepare(keeper)
             self._greet(options["host"], options["port"])
-            queue.set_schedules()
+            startup.set_schedules()
             tasks = startup.cluster("tasks", options["workers"])
             runner = startup.cluster("runner")
             startup.forget_connections()

@@ -11,6 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
+from whoosh_site.core.supervisor import follow_parent
+
 NAME = "smollm2:135m"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -64,4 +66,5 @@ def serve(port: int, key: str) -> None:
 
 
 if __name__ == "__main__":
+    follow_parent()
     serve(int(os.environ["WHOOSH_BUILTIN_PORT"]), os.environ["WHOOSH_BUILTIN_KEY"])

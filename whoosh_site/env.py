@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 FEWEST_SIGNS = 9
 """Different characters a secret must have: a random one has more, a repeated word fewer."""
@@ -30,6 +31,24 @@ def flag(name: str, *, default: bool = False) -> bool:
 def names(name: str) -> list[str]:
     """Return a comma-separated variable as a list without empty parts."""
     return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def origin(name: str) -> str:
+    """Return a variable that holds scheme, host and port of a site, or nothing."""
+    value = text(name).rstrip("/")
+    try:
+        parts = urlsplit(value)
+        plain = value == f"{parts.scheme}://{parts.netloc}" and parts.port != 0
+    except ValueError:
+        plain = False
+    if value and not (plain and parts.scheme in ("http", "https") and parts.hostname):
+        raise EnvError(f"{name}={value!r}: write scheme and host, as in https://whoosh.example.org")
+    return value
+
+
+def bracketed(host: str) -> str:
+    """Return a host as it stands in a URL: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def secret(name: str, file: Path, make: "str | None" = None, *, shortest: int = 32) -> str:

@@ -6,6 +6,7 @@ database, and missing secrets are made on first use with mode 0600.
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 
@@ -21,7 +22,9 @@ DEBUG = env.flag("WHOOSH_DEBUG")
 SECRET_KEY = env.secret("WHOOSH_SECRET_KEY", VAR / "secret.key")
 FIELD_KEYS_FILE = Path(env.text("WHOOSH_FIELD_KEYS_FILE") or VAR / "field.keys")
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *env.names("WHOOSH_ALLOWED_HOSTS")]
-BASE_URL = env.text("WHOOSH_BASE_URL").rstrip("/")
+BASE_URL = env.origin("WHOOSH_BASE_URL")
+if BASE_URL:
+    ALLOWED_HOSTS.append(env.bracketed(urlsplit(BASE_URL).hostname or ""))
 # "web" in the ASGI server: it opens a database connection per request thread.
 PROCESS = env.text("WHOOSH_PROCESS", "command")
 
@@ -82,11 +85,9 @@ SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY; "
     "PRAGMA cache_size=-16000; PRAGMA mmap_size=134217728; PRAGMA journal_size_limit=67108864"
 )
-DATABASES = {
-    "default": dj_database_url.parse(
-        env.text("DATABASE_URL") or f"sqlite:///{VAR / 'whoosh.sqlite3'}"
-    )
-}
+_own = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(VAR / "whoosh.sqlite3")}
+_url = env.text("DATABASE_URL")
+DATABASES = {"default": dj_database_url.parse(_url) if _url else _own}
 _database = DATABASES["default"]
 _database["ATOMIC_REQUESTS"] = False
 # A request thread of the web process ends with its request; its connection must end with it.
@@ -100,7 +101,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
 elif _database["ENGINE"] == "django.db.backends.postgresql":
     _database["CONN_HEALTH_CHECKS"] = True
-    _database.setdefault("OPTIONS", {})
+    # A server that is gone without a word is noticed in seconds; the URL's own parameters win.
+    _patience = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 15}
+    _database["OPTIONS"] = _patience | _database.get("OPTIONS", {})
     if PROCESS == "web":
         _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 20, "timeout": 10}
 else:
@@ -113,6 +116,7 @@ if REDIS_URL:
     _cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
 else:
     _cache = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "whoosh"}
+    _cache["OPTIONS"] = {"MAX_ENTRIES": 100_000}  # the API's counters are not culled
 CACHES = {"default": _cache | {"KEY_PREFIX": "whoosh"}}
 
 # --- Workers ---------------------------------------------------------------------------------
@@ -174,9 +178,6 @@ X_FRAME_OPTIONS = "DENY"
 if _tls:
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    ALLOWED_HOSTS.append(BASE_URL.removeprefix("https://").split("/")[0].split(":")[0])
-elif BASE_URL:
-    ALLOWED_HOSTS.append(BASE_URL.removeprefix("http://").split("/")[0].split(":")[0])
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
@@ -184,7 +185,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "whoosh_site.core.auth.KeyAuthentication",
-        "whoosh_site.core.auth.BrowserAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -4,11 +4,11 @@ A job is a function named by its dotted path with plain arguments. It must be id
 whose worker died runs again.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django_q.conf import Conf
-from django_q.models import OrmQ, Schedule
+from django_q.models import OrmQ, Schedule, Task
 from django_q.tasks import async_task
 
 from whoosh_site.core.broker import held, here
@@ -67,6 +67,11 @@ def set_schedules() -> None:
             Schedule.objects.create(name=name, next_run=next_run, **wanted)
         elif any(getattr(row, field) != value for field, value in wanted.items()):
             Schedule.objects.filter(pk=row.pk).update(**wanted)
+
+
+def forget_results(before: datetime) -> None:
+    """Delete what django-q2 keeps of jobs that failed."""
+    Task.objects.filter(stopped__lt=before).delete()
 
 
 def backlog() -> int:

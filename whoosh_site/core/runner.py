@@ -18,6 +18,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
@@ -179,8 +180,7 @@ class Runner:
                 self.woken.set()
 
     async def _watch_data_version(self) -> None:
-        name = str(settings.DATABASES["default"]["NAME"])
-        with contextlib.closing(sqlite3.connect(f"file:{name}?mode=ro", uri=True)) as reader:
+        with contextlib.closing(sqlite_reader()) as reader:
             seen = None
             while True:
                 version = reader.execute("PRAGMA data_version").fetchone()[0]
@@ -257,6 +257,12 @@ def _stumble(kind: Kind, lease: Lease[Any], trouble: str) -> None:
 async def _database(function: Callable[..., Any], *args: Any, **named: Any) -> Any:
     """Run a database call in the process's one database thread."""
     return await sync_to_async(function)(*args, **named)
+
+
+def sqlite_reader() -> sqlite3.Connection:
+    """Return a connection of its own beside Django's, that only reads."""
+    file = Path(settings.DATABASES["default"]["NAME"])
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def connection_parameters() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from whoosh_site import env
 from whoosh_site.core import queue
 from whoosh_site.core.errors import Conflict
 from whoosh_site.core.models.access import OneTimeLink
@@ -148,14 +149,14 @@ def hosts_of(address: str) -> list[str]:
     import psutil
 
     if address not in ("0.0.0.0", "::"):  # noqa: S104  (compared, not bound)
-        return [address]
+        return [env.bracketed(address)]
     name = socket.gethostname()
     found = {name, f"{name}.local"}
     for entries in psutil.net_if_addrs().values():
         for entry in entries:
             if entry.family in (socket.AF_INET, socket.AF_INET6):
                 ip = entry.address.partition("%")[0]
-                found.add(f"[{ip}]" if ":" in ip else ip)
+                found.add(env.bracketed(ip))
     return sorted(found)
 
 

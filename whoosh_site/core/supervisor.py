@@ -47,6 +47,18 @@ def forks_die_with_parent() -> None:
         os.register_at_fork(after_in_child=die_with_parent)
 
 
+def follow_parent() -> None:
+    """End this process and its group when its parent is gone, where the kernel does not do that."""
+    if _libc is None:
+        threading.Thread(target=_watch_parent, args=[os.getppid()], daemon=True).start()
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
 @dataclass
 class Child:
     """One supervised process and its group."""

@@ -8,6 +8,8 @@ from daphne import http_protocol
 from daphne.cli import CommandLineInterface
 from django.conf import settings
 
+from whoosh_site.core.supervisor import follow_parent
+
 REFUSAL = b"".join(
     [
         b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n",
@@ -43,5 +45,6 @@ class BoundedRequest(http_protocol.WebRequest):
 
 
 if __name__ == "__main__":
+    follow_parent()
     http_protocol.WebRequest = BoundedRequest  # its factory has no other door
     CommandLineInterface.entrypoint()

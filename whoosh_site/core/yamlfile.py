@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from whoosh_site.core.errors import BadInput
+from whoosh_site.core.texts import storable
 
 LARGEST = 1024 * 1024
 DEEPEST = 30
@@ -121,6 +122,8 @@ class _Reader:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise BadInput(f"line {line}: << merge keys are not allowed")
             key = str(key_node.value)
+            if not storable(key):
+                raise BadInput(f"line {line}: a key holds a null character or half a character")
             here = (*path, key)
             if key in found:
                 first = self.lines[here]
@@ -140,6 +143,10 @@ class _Reader:
                 f"line {line}: {dotted(path)}: {node.value!r} would be read as a date; quote it",
                 {"line": line, "path": dotted(path)},
             )
+        if not storable(node.value):
+            line = node.start_mark.line + 1
+            what = "holds a null character or half a character"
+            raise BadInput(f"line {line}: {dotted(path)}: {what}")
         try:
             return _CONSTRUCTOR.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from whoosh_site.core import startup
@@ -17,10 +17,6 @@ class WhooshCommand(BaseCommand):
 
     requires_system_checks: list[str] = []
     migrates = True
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Make bad arguments exit 2 also when called from the command line."""
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def execute(self, *args: Any, **options: Any) -> Any:
         """Apply missing migrations on SQLite, then run; our errors become one line."""

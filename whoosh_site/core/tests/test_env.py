@@ -137,3 +137,29 @@ def test_processes_that_start_together_agree_on_one_secret(tmp_path):
     said = {process.communicate()[0] for process in started}
     assert len(said) == 1
     assert len(said.pop().strip()) >= 50
+
+
+@pytest.mark.parametrize(
+    "written", ["", "http://oak:8000", "https://whoosh.example.org", "https://[::1]:8443/"]
+)
+def test_an_origin_is_scheme_and_host(monkeypatch, written):
+    monkeypatch.setenv("WHOOSH_T", written)
+    assert env.origin("WHOOSH_T") == written.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["oak", "oak:8000", "ftp://oak", "https://", "https://oak/path", "https://oak?x", "http://o:x"],
+)
+def test_what_is_no_origin_is_refused_by_name(monkeypatch, written):
+    monkeypatch.setenv("WHOOSH_T", written)
+    with pytest.raises(env.EnvError, match="WHOOSH_T=.*https://whoosh.example.org"):
+        env.origin("WHOOSH_T")
+
+
+def test_only_ipv6_addresses_stand_in_brackets():
+    assert [env.bracketed(host) for host in ("oak", "10.0.0.1", "::1")] == [
+        "oak",
+        "10.0.0.1",
+        "[::1]",
+    ]

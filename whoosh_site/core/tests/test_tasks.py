@@ -3,7 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
 from django.utils import timezone
+from django_q.models import Task
 
 from whoosh_site.core import owner, tasks, tunables
 from whoosh_site.core.actor import SYSTEM
@@ -68,6 +71,31 @@ def test_signs_of_the_dead_go_after_ten_minutes():
         Process.objects.create(job="web", host="h", owner=name, pid=1, beat_at=ago(minutes=minutes))
     tasks.tidy()
     assert [row.owner for row in Process.objects.all()] == ["lately"]
+
+
+def test_sessions_go_when_they_have_expired():
+    for key, hours in (("old", -1), ("good", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=ago(hours=-hours))
+    tasks.tidy()
+    assert [row.session_key for row in Session.objects.all()] == ["good"]
+
+
+def test_results_of_failed_jobs_go_after_a_week():
+    for name, days in (("old", 8), ("lately", 6)):
+        at = ago(days=days)
+        Task.objects.create(
+            id=name, name=name, func="x", started=at, stopped=at, success=False, attempt_count=1
+        )
+    tasks.tidy()
+    assert [row.name for row in Task.objects.all()] == ["lately"]
+
+
+def test_the_administrations_own_log_goes_after_ninety_days(people):
+    for text, days in (("old", 91), ("lately", 89)):
+        row = LogEntry.objects.create(user=people.admin, action_flag=1, object_repr=text)
+        LogEntry.objects.filter(pk=row.pk).update(action_time=ago(days=days))
+    tasks.tidy()
+    assert [row.object_repr for row in LogEntry.objects.all()] == ["lately"]
 
 
 def test_failed_tries_are_forgotten_after_two_hours():

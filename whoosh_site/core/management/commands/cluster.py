@@ -8,7 +8,7 @@ from django.db import connections
 from django_q.conf import Conf
 from django_q.management.commands.qcluster import Command as QCluster
 
-from whoosh_site.core.supervisor import forks_die_with_parent
+from whoosh_site.core.supervisor import follow_parent, forks_die_with_parent
 
 
 class Command(QCluster):
@@ -26,6 +26,7 @@ class Command(QCluster):
         if options["workers"]:
             Conf.WORKERS = options["workers"]
         forks_die_with_parent()
+        follow_parent()
         connections.close_all()
         gc.collect()
         gc.freeze()  # a collection in a child would copy every page it touches

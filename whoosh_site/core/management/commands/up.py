@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from whoosh_site import env
 from whoosh_site.core import startup, supervisor
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.management.base import WhooshCommand
@@ -71,7 +72,7 @@ class Command(WhooshCommand):
 
     def _greet(self, host: str, port: int) -> None:
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  (compared)
-        base = settings.BASE_URL or f"http://{shown}:{port}"
+        base = settings.BASE_URL or f"http://{env.bracketed(shown)}:{port}"
         self._say(f"WHOOSH is starting on {base}/")
         link = startup.setup_link(base)
         if link:

@@ -44,13 +44,22 @@ WHOOSH_BROWSER="$(find_browser || true)"
 export WHOOSH_BROWSER
 [ -n "$WHOOSH_BROWSER" ] || echo "skip: no Chromium here, the browser tests do not run"
 
+# What starts processes of its own runs alone: it measures how long they take to come back.
+alone="browser or process or chaos or real_model or soak"
+
+all_tests() {
+  # all_tests WHICH: the rest on all cores, then those alone that WHICH selects.
+  $bin/coverage run -m pytest -n auto -m "not ($alone)"
+  $bin/coverage run -m pytest -m "$1"
+}
+
 step tests on SQLite
 started=$SECONDS
 if [ $# -gt 0 ]; then
   $bin/python -m pytest "$@"
 else
   $bin/coverage erase
-  $bin/coverage run -m pytest
+  all_tests "($alone) and not soak"
 fi
 sqlite=$((SECONDS - started))
 
@@ -61,7 +70,7 @@ if answers 5432 && answers 6379; then
   if [ $# -gt 0 ]; then
     $bin/python -m pytest -m "not browser and not real_model" "$@" || [ $? = 5 ]
   else
-    $bin/coverage run -m pytest -m "not browser and not real_model"
+    all_tests "process and not real_model and not soak"
   fi
   postgres="$((SECONDS - started)) s"
 else

@@ -286,10 +286,13 @@ def test_a_damaged_ciphertext_gives_a_clear_error(key_file, world):
 
 
 def test_rotation_writes_every_secret_anew(key_file, world, capsys):
-    """F08: the old ciphertext and the old key are gone, the secret is the same."""
+    """F08: no row uses the old key, which is gone after the next rotation; the secret stays."""
     before, old = column(world.agent), next(iter(secrets.keyring()))
     call_command("rotate_secrets")
     assert column(world.agent) != before
+    assert not column(world.agent).startswith(old)
+    assert list(secrets.keyring()).index(old) == 1
+    call_command("rotate_secrets")
     assert old not in secrets.keyring()
     assert Agent.objects.get(pk=world.agent.pk).api_key.reveal() == CANARY
     assert CANARY not in capsys.readouterr().out

@@ -2,19 +2,21 @@
 
 Stored form: `<key id>:<Fernet token>` (Fernet: AES-128-CBC with HMAC-SHA256, by the cryptography
 library). The key file holds one `id:key` a line, the newest first; `rotate_secrets` adds a key,
-writes everything anew and drops the old ones.
+writes everything anew and keeps, of the old ones, only the last.
 """
 
+import fcntl
 import hashlib
 import os
 import secrets as random
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 
 from whoosh_site import env
 from whoosh_site.core.errors import WhooshError
@@ -41,16 +43,18 @@ def _fresh_line() -> str:
     return f"{hashlib.sha256(key.encode()).hexdigest()[:8]}:{key}"
 
 
+def _lines(file: Path) -> list[str]:
+    lines = [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
+    return [line for line in lines if line.partition(":")[2]]
+
+
 @lru_cache(maxsize=4)
 def _parsed(file: Path, changed: int) -> "dict[str, Fernet]":
     from cryptography.fernet import Fernet
 
-    keys: dict[str, Fernet] = {}
     try:
-        for line in file.read_text(encoding="ascii").splitlines():
-            name, _, key = line.strip().partition(":")
-            if key:
-                keys[name] = Fernet(key)
+        parts = [line.partition(":") for line in _lines(file)]
+        keys = {name: Fernet(key) for name, _, key in parts}
     except ValueError as error:
         raise SecretKeyError(f"{file} is no key file; restore it from a backup") from error
     if not keys:
@@ -162,40 +166,56 @@ def secret_fields() -> list[tuple[type[models.Model], SecretField]]:
 
 
 def rotate() -> int:
-    """Encrypt every secret with a fresh key and drop the old ones; returns how many.
+    """Encrypt every secret with a fresh key; returns how many.
 
-    1. Read everything with the old keys: a missing key stops before anything is changed.
-    2. Write the new key in front of the old ones, so that every process can read both.
-    3. Write all secrets anew in one transaction.
-    4. Drop the old keys.
+    The key before it stays until the next rotation: a writer that encrypted with it may commit
+    when this is over.
+
+    1. Wait for a rotation that runs.
+    2. Read everything with the old keys: a missing key stops before anything is changed.
+    3. Write the new key in front of the old ones, so that every process can read all of them.
+    4. Write secrets anew until none names another key.
+    5. Drop the keys before the last one.
     """
     file = settings.FIELD_KEYS_FILE
     keyring()
-    _stored_secrets()
-    fresh = _fresh_line() + "\n"
-    _replace(file, fresh + file.read_text(encoding="ascii"))
-    with transaction.atomic():
-        found = _stored_secrets()
-        for model, name, pk, text in found:
-            model._default_manager.filter(pk=pk).update(**{name: text})
-    _replace(file, fresh)
-    return len(found)
+    with file.with_name(f"{file.name}.lock").open("a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        keys = [_fresh_line(), *_lines(file)]
+        newest = keys[0].partition(":")[0]
+        for *_, secret in _not_with(newest):
+            secret.reveal()
+        _replace(file, keys)
+        count = _write_anew(newest)
+        _replace(file, keys[:2])
+    return count
 
 
-def _stored_secrets() -> list[tuple[type[models.Model], str, Any, str]]:
-    """Return model, column, row and plain text of every secret."""
-    return [
-        (model, field.attname, row.pk, getattr(row, field.attname).reveal())
-        for model, field in secret_fields()
-        for row in model._default_manager.exclude(**{field.attname: ""})
-    ]
+def _write_anew(key: str) -> int:
+    """Encrypt with the newest key what names another than this one; returns how many."""
+    count = 0
+    while found := list(_not_with(key)):
+        for model, name, pk, old in found:
+            # Only what still stands there: a secret that was entered meanwhile is newer than ours.
+            row = model._default_manager.filter(pk=pk, **{name: old})
+            count += row.update(**{name: Secret.of(old.reveal())})
+    return count
 
 
-def _replace(file: Path, text: str) -> None:
+def _not_with(key: str) -> Iterator[tuple[type[models.Model], str, Any, Secret]]:
+    """Yield model, column, row and secret wherever another key is named."""
+    for model, field in secret_fields():
+        name = field.attname
+        right = models.Q(**{name: ""}) | models.Q(**{f"{name}__startswith": f"{key}:"})
+        for pk, secret in model._default_manager.exclude(right).values_list("pk", name):
+            yield model, name, pk, secret
+
+
+def _replace(file: Path, lines: list[str]) -> None:
     draft = file.with_name(f".{file.name}.{random.token_hex(4)}")
     draft.touch(mode=0o600)
     with draft.open("w", encoding="ascii") as handle:
-        handle.write(text)
+        handle.write("".join(f"{line}\n" for line in lines))
         handle.flush()
         os.fsync(handle.fileno())  # a key file that a power cut left empty opens nothing again
     draft.replace(file)

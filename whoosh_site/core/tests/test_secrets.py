@@ -1,12 +1,14 @@
 """Encrypted fields: what the database holds, what a person sees, and what keys can do."""
 
+import fcntl
 import io
 import stat
+import threading
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 
 from whoosh_site.core import secrets
 from whoosh_site.core.secrets import MASK, Secret, SecretKeyError
@@ -143,15 +145,80 @@ def test_a_key_file_that_holds_something_else_is_said_so(key_file, content):
 # -- rotation ----------------------------------------------------------------------------------
 
 
-def test_rotation_writes_every_secret_anew_and_drops_the_old_key(key_file, oak):
-    old_keys, old = key_file.read_text(), stored(oak)
+def test_rotation_writes_every_secret_anew_and_keeps_the_key_before_it(key_file, oak):
+    first, old = key_file.read_text().strip(), stored(oak)
     assert secrets.rotate() == 1
     oak.refresh_from_db()
     assert oak.api_key.reveal() == "hunter2-and-more"
     assert stored(oak) != old
-    assert old_keys.strip() not in key_file.read_text()
-    assert len(key_file.read_text().splitlines()) == 1
+    second, kept = key_file.read_text().splitlines()
+    assert stored(oak).partition(":")[0] == second.partition(":")[0]
+    assert kept == first
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+
+
+def test_the_next_rotation_drops_the_key_before_the_last(key_file, oak):
+    first = key_file.read_text().strip()
+    secrets.rotate()
+    second = key_file.read_text().splitlines()[0]
+    assert secrets.rotate() == 1
+    assert first not in key_file.read_text()
+    assert key_file.read_text().splitlines()[1:] == [second]
+    oak.refresh_from_db()
+    assert oak.api_key.reveal() == "hunter2-and-more"
+
+
+def test_what_was_encrypted_before_a_rotation_and_saved_after_it_is_read(key_file, oak):
+    late = Secret.of("typed-in-time")
+    secrets.rotate()
+    type(oak).objects.filter(pk=oak.pk).update(api_key=late)
+    oak.refresh_from_db()
+    assert oak.api_key.reveal() == "typed-in-time"
+    assert secrets.rotate() == 1
+    assert not stored(oak).startswith(late.stored[:8])
+
+
+def test_a_secret_saved_while_a_rotation_runs_is_not_overwritten(key_file, oak, monkeypatch):
+    late, real = [Secret.of("typed-meanwhile")], Secret.reveal
+
+    def slow(secret):
+        if len(key_file.read_text().splitlines()) > 1 and late:
+            type(oak).objects.filter(pk=oak.pk).update(api_key=late.pop())
+        return real(secret)
+
+    monkeypatch.setattr(Secret, "reveal", slow)
+    assert secrets.rotate() == 1
+    monkeypatch.undo()
+    oak.refresh_from_db()
+    assert oak.api_key.reveal() == "typed-meanwhile"
+    assert stored(oak).startswith(key_file.read_text()[:8])
+
+
+def test_rotations_at_the_same_time_take_turns(key_file, transactional_db, make_agent):
+    oak = make_agent("oak", api_key="hunter2-and-more")
+    start, counts = threading.Barrier(3), []
+
+    def rotated():
+        start.wait()
+        counts.append(secrets.rotate())
+        connections.close_all()
+
+    threads = [threading.Thread(target=rotated) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [1, 1, 1]
+    oak.refresh_from_db()
+    assert oak.api_key.reveal() == "hunter2-and-more"
+    assert len(key_file.read_text().splitlines()) == 2
+
+
+def test_a_rotation_waits_for_one_that_runs(key_file, oak, monkeypatch):
+    asked, real = [], fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", lambda f, how: asked.append((f.name, how)) or real(f, how))
+    secrets.rotate()
+    assert asked == [(f"{key_file}.lock", fcntl.LOCK_EX)]
 
 
 def test_rotation_with_a_missing_key_changes_nothing(key_file, oak):
@@ -179,17 +246,19 @@ def test_a_rotation_that_fails_half_way_loses_no_key(key_file, oak, monkeypatch)
 
 
 def test_an_interrupted_rotation_is_finished_by_the_next(key_file, oak):
-    key_file.write_text(secrets._fresh_line() + "\n" + key_file.read_text())
+    first = key_file.read_text()
+    key_file.write_text(secrets._fresh_line() + "\n" + first)
     assert secrets.rotate() == 1
     oak.refresh_from_db()
     assert oak.api_key.reveal() == "hunter2-and-more"
-    assert len(key_file.read_text().splitlines()) == 1
+    assert len(key_file.read_text().splitlines()) == 2
+    assert first not in key_file.read_text()
 
 
 def test_a_key_file_that_changes_is_read_again(key_file):
     stored_form = secrets.encrypt("x")
-    fresh = secrets._fresh_line() + "\n"
-    secrets._replace(key_file, fresh + key_file.read_text())
+    fresh = secrets._fresh_line()
+    secrets._replace(key_file, [fresh, key_file.read_text().strip()])
     assert secrets.decrypt(stored_form) == "x"
     assert secrets.encrypt("y").startswith(fresh[:8])
 
@@ -199,6 +268,7 @@ def test_the_command_says_how_many_and_where_the_key_is(key_file, oak):
     call_command("rotate_secrets", stdout=said)
     assert said.getvalue().startswith("1 secrets encrypted anew")
     assert str(key_file) in said.getvalue()
+    assert "until the next rotation" in said.getvalue()
     oak.refresh_from_db()
     assert oak.api_key.reveal() == "hunter2-and-more"
 

@@ -22,8 +22,9 @@ POOR = (Health.Status.OVERLOADED, Health.Status.DEGRADED)
 class Figures(Panel):
     """Agents, running and waiting calls, tokens per second."""
 
-    key = "figures"
+    key, label = "figures", "Figures"
     order = 1
+    wide = True
     template = "agents/panels/figures.html"
     topics = ("agents", "calls")
     every = 20
@@ -50,7 +51,7 @@ class Figures(Panel):
 class AgentsNow(Panel):
     """Every agent in one line."""
 
-    key = "agents"
+    key, label = "agents", "Agents"
     order = 10
     template = "agents/panels/agents.html"
     topics = ("agents",)
@@ -64,7 +65,7 @@ class AgentsNow(Panel):
 class RecentCalls(Panel):
     """The newest calls."""
 
-    key = "calls"
+    key, label = "calls", "Recent calls"
     order = 20
     template = "agents/panels/calls.html"
     topics = ("calls",)

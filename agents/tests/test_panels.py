@@ -9,6 +9,7 @@ from agents import services
 from agents.models import Call, Health
 from agents.panels import AgentsAnswer, AgentsNow, CallsFlow, Figures, RecentCalls
 from whoosh_site.core.actor import SYSTEM
+from whoosh_site.core.panels import panels
 
 
 def found(question, user=None):
@@ -47,6 +48,15 @@ def test_a_panel_is_fetched_by_itself(path, page, make_agent, record):
     record(agent=make_agent("oak"), tps=12.5, agent_name="oak")
     text = page("viewer", f"/panels/{path}/")
     assert text.startswith(f'<section id="panel-{path}"')
+
+
+@pytest.mark.parametrize("panel", list(panels))
+def test_a_panel_is_fetched_again_by_what_its_class_says(panel, page, monkeypatch):
+    monkeypatch.setattr(panel, "topics", ("agents", "trees"))
+    monkeypatch.setattr(panel, "every", 77)
+    text = page("viewer", f"/panels/{panel.key}/")
+    assert f'data-live="agents trees" data-src="/panels/{panel.key}/" data-every="77"' in text
+    assert text.count("data-live") == 1
 
 
 def test_without_an_agent_it_is_said_how_to_add_one(people):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
 
@@ -57,6 +58,33 @@ class PasswordForm(Styled, forms.Form):
         if data.get("password") and data.get("again") and data["password"] != data["again"]:
             self.add_error("again", "The two passwords differ.")
         return data
+
+
+class ChangePasswordForm(PasswordForm):
+    """A new password of somebody who knows the current one."""
+
+    current = forms.CharField(
+        label="Current password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    field_order = ("current", "password", "again")
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_current(self) -> str:
+        """Ask as the sign-in does, so that guesses are slowed down here too."""
+        current = self.cleaned_data["current"]
+        name = self.request.user.get_username()
+        try:
+            known = authenticate(self.request, username=name, password=current)
+        except TooMany as error:
+            raise forms.ValidationError(error.message) from error
+        if known != self.request.user:
+            raise forms.ValidationError("This is not your current password.")
+        return current
 
 
 class SetupForm(PasswordForm):

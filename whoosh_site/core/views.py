@@ -10,7 +10,6 @@ from django.contrib.auth.views import LoginView
 from django.db import DatabaseError, IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -18,6 +17,7 @@ from whoosh_site.core import audit, health, services
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, NotFound, WhooshError
 from whoosh_site.core.forms import (
+    ChangePasswordForm,
     KeyForm,
     LoginForm,
     PasswordForm,
@@ -51,11 +51,7 @@ class Login(LoginView):
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Everything at a glance; each panel lives by itself."""
     ordered = sorted((panel() for panel in panels), key=lambda panel: panel.order)
-    shown = [
-        render_to_string(panel.template, dict(panel.context(request.user)), request)
-        for panel in ordered
-    ]
-    return render(request, "core/dashboard.html", {"shown": shown})
+    return render(request, "core/dashboard.html", {"shown": [p.draw(request) for p in ordered]})
 
 
 @require_GET
@@ -65,8 +61,7 @@ def panel(request: HttpRequest, key: str) -> HttpResponse:
     """One panel of the dashboard, drawn anew."""
     if key not in panels:
         raise Http404(f"no panel {key}")
-    found = panels[key]()
-    return render(request, found.template, dict(found.context(request.user)))
+    return HttpResponse(panels[key]().draw(request))
 
 
 @require_GET
@@ -123,7 +118,7 @@ def _account(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpRe
     initial = {name: getattr(request.user, name) for name in ("first_name", "last_name", "email")}
     context = {
         "form": PreferencesForm(initial=initial | request.user.preferences),
-        "password_form": PasswordForm(),
+        "password_form": ChangePasswordForm(request),
         "key_form": KeyForm(),
         "keys": request.user.api_keys.all(),
         "roles": request.user.memberships.select_related("team"),
@@ -152,12 +147,11 @@ def _keep(request: HttpRequest, form: PreferencesForm) -> bool:
 @login_required
 def change_password(request: HttpRequest) -> HttpResponse:
     """Set a new password; this session goes on, all others end."""
-    form = PasswordForm(request.POST)
+    form, user = ChangePasswordForm(request, request.POST), request.user
     if form.is_valid():
-        token = OneTimeLink.make(OneTimeLink.Purpose.PASSWORD, request.user, hours=1)
         try:
-            user = services.set_password(
-                token.strip("/").split("/")[-1], password=form.cleaned_data["password"]
+            services.change_password(
+                user, password=form.cleaned_data["password"], by=Actor.of(request)
             )
         except BadInput as error:
             form.add_error("password", error.message)

@@ -3,11 +3,12 @@
 // <tbody id="rows" data-live="agents" data-fragment="rows"> is fetched again from this page's own
 // address when "agents" changes, at most once a second; data-src names another address, data-every
 // fetches by itself after so many seconds. Pieces of a stream reach elements with data-stream as
-// "live:data" events.
+// "live:data" events. What changes while nobody looks is fetched when somebody looks again.
 (() => {
   const PAUSE = 1000;
   const waiting = new Map();
-  let seq = Number(document.documentElement.dataset.seq || 0);
+  let seq = Number(document.documentElement.dataset.seq || 0); // everything up to here was seen
+  let tick = 0; // under which number parts are fetched
 
   function topics() {
     const found = new Set();
@@ -21,15 +22,17 @@
   function address(element) {
     const url = new URL(element.dataset.src || location.href, location.href);
     url.searchParams.set('fragment', element.dataset.fragment || 'panel');
-    url.searchParams.set('tick', String(seq));
+    url.searchParams.set('tick', String(tick));
     url.hash = '';
     return url.pathname + url.search;
   }
 
   function fetchAgain(id) {
-    const element = document.getElementById(id);
+    if (document.hidden) return; // it goes on waiting
+    clearTimeout(waiting.get(id));
     waiting.delete(id);
-    if (!element || document.hidden) return;
+    const element = document.getElementById(id);
+    if (!element) return;
     if (element.contains(document.activeElement) && document.activeElement.matches('input, select, textarea')) {
       schedule(element);
       return;
@@ -47,6 +50,7 @@
 
   function hear(message) {
     seq = Math.max(seq, message.seq);
+    tick = Math.max(tick, message.tick);
     const changed = new Set(message.changed);
     for (const element of document.querySelectorAll('[data-live]')) {
       if (element.dataset.live.split(/\s+/).some((topic) => changed.has(topic))) schedule(element);
@@ -75,6 +79,9 @@
   document.addEventListener('htmx:ws:before:message:incoming', (event) => {
     hear(JSON.parse(event.detail.message.data));
     event.detail.cancelled = true;
+  });
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) [...waiting.keys()].forEach(fetchAgain);
   });
   setInterval(() => {
     for (const element of document.querySelectorAll('[data-every]')) {

@@ -64,6 +64,17 @@ def test_the_dashboard_follows_calls_made_elsewhere(open_page, home):
     seen.shoot("dashboard-live")
 
 
+def test_what_changed_while_the_tab_was_hidden_is_fetched_when_it_is_looked_at(open_page, home):
+    page = open_page("/").page
+    calls = page.locator("#panel-calls")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    home.manage("ask", "While nobody looked", "--agent", "oak")
+    page.wait_for_timeout(3000)
+    assert "While nobody looked" not in calls.inner_text()
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(calls).to_contain_text("While nobody looked", timeout=5000)
+
+
 def test_the_admin_form_tests_an_endpoint_before_saving_and_says_what_it_found(open_page, home):
     seen = open_page("/admin/agents/agent/add/")
     page = seen.page

@@ -136,7 +136,7 @@ def test_a_page_is_told_of_a_call_and_fetches_only_the_part_that_changed(fleet, 
         api.post("/calls/", json={"prompt": "look"})
         told = json.loads(socket.recv(5))
         assert told["changed"] == ["calls"]
-        part = browser.get("/calls/", params={"fragment": "rows", "tick": told["seq"]}).text
+        part = browser.get("/calls/", params={"fragment": "rows", "tick": told["tick"]}).text
         assert part.lstrip().startswith('<div id="rows"')
         assert "look" in part
 

@@ -5,12 +5,11 @@ from typing import Any
 from django.http import HttpRequest
 
 from whoosh_site.core import tunables
-from whoosh_site.core.live.notices import last_seen
 from whoosh_site.core.navigation import entries
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Return navigation, titles, theme and the number of the newest notice."""
+    """Return navigation, titles, theme and up to which notice the page has seen everything."""
     user = getattr(request, "user", None)
     signed_in = bool(user and user.is_authenticated)
     return {
@@ -18,5 +17,5 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "cluster_name": tunables.value("cluster_name"),
         "cluster_region": tunables.value("cluster_region"),
         "theme": user.preferences.get("theme", "auto") if signed_in else "auto",
-        "live_seq": last_seen() if signed_in else 0,
+        "live_seq": getattr(request, "live_seq", 0),
     }

@@ -16,6 +16,8 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from whoosh_site.core import tunables
 from whoosh_site.core.errors import TooMany, WhooshError
+from whoosh_site.core.live import last_seen
+from whoosh_site.core.live.hub import hub
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SEEN = "seen_at"
@@ -134,14 +136,26 @@ class SessionTimeout:
         return self.get_response(request)
 
 
+def seen_before(request: HttpRequest) -> int:
+    """Return up to which notice a page drawn from now on has seen everything; 0 where none lives.
+
+    Taken before the view reads: what changes while the page is drawn is told when it connects.
+    """
+    partial = "fragment" in request.GET or request.path.startswith("/api/")
+    if partial or not request.user.is_authenticated:
+        return 0
+    return hub.settled if hub.running else last_seen()
+
+
 class PageErrors:
-    """Turn our errors into pages; the API has its own handler."""
+    """Note what a page has seen, and turn our errors into pages; the API has its own handler."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass on; a htmx request that needs a sign-in is told to go there as a whole page."""
+        request.live_seq = seen_before(request)  # type: ignore[attr-defined]
         response = self.get_response(request)
         partial = getattr(request, "htmx", False) and not request.htmx.boosted
         if partial and isinstance(response, HttpResponseRedirect):

@@ -77,7 +77,7 @@ def live(*fragments: str) -> Callable[[View], View]:
                 return view(request, *args, **kwargs)
             request.fragment = name  # type: ignore[attr-defined]
             tick = request.GET.get("tick", "")
-            if not (tick.isdecimal() and len(tick) < 20 and 0 < int(tick) <= hub.seq):
+            if not (tick.isdecimal() and len(tick) < 20 and 0 < int(tick) <= hub.tick):
                 return view(request, *args, **kwargs)
             key = (request.get_full_path(), request.user.audience)
             return _once.get(key, lambda: view(request, *args, **kwargs))

@@ -1,8 +1,8 @@
 """The hub of one web process: tails the notices and tells the sockets that asked.
 
 SQLite: `PRAGMA data_version` each 50 ms, then `id > last` only when it moved. PostgreSQL: LISTEN,
-holding back 30 ms to merge. Ids may commit out of order there, so a short window is read again and
-what was delivered already is left out.
+holding back 30 ms to merge. Ids may commit out of order there, so the hub remembers for a while the
+numbers it passed over and asks for them again.
 """
 
 import asyncio
@@ -11,17 +11,17 @@ import json
 import logging
 import sqlite3
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections, connection
+from django.db.models import Q
 from django.utils import timezone
 
 from whoosh_site.core import owner
-from whoosh_site.core.live.notices import last_seen
+from whoosh_site.core.live.notices import LATE, last_seen
 from whoosh_site.core.models.system import Notice, Process
 from whoosh_site.core.runner import connection_parameters
 
@@ -29,9 +29,11 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.05
 MERGE_FOR = 0.03
-LOOK_BACK = 200
 BEAT = 5.0
 FULL = 200
+MOST = 5000
+
+Row = tuple[int, str, str]
 
 
 class Listener(Protocol):
@@ -42,20 +44,33 @@ class Listener(Protocol):
 
 
 class Hub:
-    """Fans notices out inside this process. Runs while somebody listens."""
+    """Fans notices out inside this process. Begins with the first listener and runs on.
+
+    `seq` is the newest notice read. `settled` is the number below which none is still to come: what
+    a page may say it has seen. `tick` rises with everything told: fragments are kept by it. It is
+    the time in microseconds, so no two web processes tell different things under one number.
+    """
 
     def __init__(self) -> None:
-        self.seq = 0
+        self.seq = self.settled = self.tick = 0
+        self._overtaken: dict[int, float] = {}  # numbers passed over: until when they may come
         self._watchers: dict[str, set[Listener]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._delivered: OrderedDict[int, None] = OrderedDict()
+
+    @property
+    def running(self) -> bool:
+        """Whether the notices are tailed."""
+        return self._task is not None and not self._task.done()
 
     async def start(self) -> None:
         """Tail the notices from now on; calling again does nothing."""
-        here = asyncio.get_running_loop()
-        if self._task is None or self._task.done() or self._task.get_loop() is not here:
-            self.seq = await sync_to_async(last_seen)()
-            self._task = asyncio.create_task(self._run())
+        if not self._runs_here():
+            newest = await sync_to_async(last_seen)()
+            if not self._runs_here():  # of many who come at once, the first to know starts it
+                self.seq = self.settled = newest
+                self._overtaken.clear()
+                self._rise()
+                self._task = asyncio.create_task(self._run())
 
     def watch(self, listener: Listener, topics: set[str]) -> None:
         """Make a listener watch exactly these topics; none to let it go."""
@@ -65,6 +80,9 @@ class Hub:
                 del self._watchers[topic]
         for topic in topics:
             self._watchers.setdefault(topic, set()).add(listener)
+
+    def _runs_here(self) -> bool:
+        return self.running and self._task.get_loop() is asyncio.get_running_loop()
 
     async def _run(self) -> None:
         beat = asyncio.create_task(self._beat())
@@ -85,16 +103,12 @@ class Hub:
 
     async def _tell(self) -> None:
         rows = await sync_to_async(self._read)()
-        fresh = [row for row in rows if row[0] not in self._delivered]
-        if not fresh:
+        self._count([number for number, _, _ in rows])
+        if not rows:
             return
-        for number, _, _ in fresh:
-            self._delivered[number] = None
-        while len(self._delivered) > LOOK_BACK * 5:
-            self._delivered.popitem(last=False)
-        self.seq = max(self.seq, fresh[-1][0])
+        self._rise()
         parcels: dict[Listener, tuple[set[str], dict[str, list[Any]]]] = {}
-        for _, topic, data in fresh:
+        for _, topic, data in rows:
             piece = json.loads(data) if data else None
             for listener in self._watchers.get(topic, ()):
                 changed, pieces = parcels.setdefault(listener, (set(), {}))
@@ -103,18 +117,26 @@ class Hub:
                 else:
                     pieces.setdefault(topic, []).append(piece)
         for listener, (changed, pieces) in parcels.items():
-            listener.offer(self.seq, changed, pieces)
+            listener.offer(self.settled, changed, pieces)
 
-    def _read(self) -> list[tuple[int, str, str]]:
-        after = self.seq
-        if connection.vendor == "postgresql":
-            after = max(0, after - LOOK_BACK)
-        rows = Notice.objects.filter(pk__gt=after).order_by("pk")
-        found = list(rows.values_list("pk", "topic", "data")[:5000])
-        if connection.vendor == "postgresql" and not self._delivered:
-            # First look: what is older than the start was seen by the page itself.
-            self._delivered.update((row[0], None) for row in found if row[0] <= self.seq)
-        return found
+    def _read(self) -> list[Row]:
+        new = Notice.objects.filter(Q(pk__gt=self.seq) | Q(pk__in=list(self._overtaken)))
+        return list(new.order_by("pk").values_list("pk", "topic", "data")[:MOST])
+
+    def _count(self, numbers: list[int]) -> None:
+        """Note what was read now, and which numbers were passed over."""
+        now = time.monotonic()
+        for number in numbers:
+            self._overtaken.pop(number, None)
+            if connection.vendor == "postgresql" and self.seq:
+                gap = range(max(self.seq + 1, number - MOST), number)
+                self._overtaken |= dict.fromkeys(gap, now + LATE.total_seconds())
+            self.seq = max(self.seq, number)
+        self._overtaken = {one: until for one, until in self._overtaken.items() if until > now}
+        self.settled = min(self._overtaken, default=self.seq + 1) - 1
+
+    def _rise(self) -> None:
+        self.tick = max(self.tick + 1, time.time_ns() // 1000)
 
     async def _beat(self) -> None:
         while True:
@@ -164,6 +186,7 @@ async def _postgres_ticks() -> AsyncIterator[None]:
             yield
             until = time.monotonic() + 5
             async for _ in listener.notifies(timeout=5, stop_after=1):
-                await asyncio.sleep(MERGE_FOR)
+                pass  # a whole packet of them; those that come while we hold back are merged too
+            await asyncio.sleep(MERGE_FOR)
             if time.monotonic() >= until:
                 await listener.execute("SELECT 1")

@@ -7,9 +7,13 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Max
+from django.utils import timezone
 
 from whoosh_site.core import tunables
 from whoosh_site.core.models.system import Notice
+
+LATE = timedelta(seconds=30)
+"""How long after it was overtaken a notice may still be committed: only PostgreSQL does that."""
 
 
 def announce(*topics: str, teams: Iterable[int] = ()) -> None:
@@ -41,8 +45,11 @@ def _write(notices: list[Notice]) -> None:
 
 
 def last_seen() -> int:
-    """Return the number of the newest notice: what a page rendered now has seen."""
-    return Notice.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    """Return a number up to which whoever reads now sees everything; nothing below it follows."""
+    notices = Notice.objects.all()
+    if connection.vendor == "postgresql":
+        notices = notices.filter(created_at__lt=timezone.now() - LATE)
+    return notices.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def streamed(topic: str) -> list[Any]:

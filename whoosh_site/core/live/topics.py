@@ -17,6 +17,8 @@ class Topic:
         raise NotImplementedError
 
 
+LONGEST = 18  # digits of an id that every database can hold
+
 topics: Shelf[Topic] = Shelf("live topic")
 _lists: set[str] = set()
 
@@ -38,6 +40,6 @@ def expand(user: User, wanted: str) -> list[str]:
         teams = Team.objects.visible_to(user).values_list("pk", flat=True)
         return [f"{wanted}@{team}" for team in teams]
     topic = topics.get(kind)
-    if topic is None or not ident.isdecimal() or not topic.visible(user, int(ident)):
+    if topic is None or not (ident.isascii() and ident.isdecimal() and len(ident) <= LONGEST):
         return []
-    return [wanted]
+    return [wanted] if topic.visible(user, int(ident)) else []

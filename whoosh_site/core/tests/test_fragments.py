@@ -13,9 +13,9 @@ from whoosh_site.core.live.fragments import live, page
 
 @pytest.fixture(autouse=True)
 def _tick_ten(monkeypatch):
-    """Nothing is remembered, and the hub has reached number 10."""
+    """Nothing is remembered, and the hub has told tick 10."""
     monkeypatch.setattr(fragments, "_once", fragments._Once())
-    monkeypatch.setattr(fragments.hub, "seq", 10)
+    monkeypatch.setattr(fragments.hub, "tick", 10)
 
 
 class View:

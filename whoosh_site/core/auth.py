@@ -1,15 +1,18 @@
 """Who is calling: people by name or e-mail and password, programs by key."""
 
 import math
+from ipaddress import ip_address
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
+from whoosh_site.core.addresses import Ip, plain
 from whoosh_site.core.errors import TooMany
 from whoosh_site.core.models.access import ApiKey, Lockout
 from whoosh_site.core.models.people import User
@@ -34,25 +37,45 @@ class NameOrEmailBackend(ModelBackend):
         """
         if not username or password is None:
             return None
-        account = Lockout.subject_for("account", username)
+        user = User.objects.named(username).first()
+        # A name and a mail address of one account share their tries.
+        account = Lockout.subject_for(*(("user", str(user.pk)) if user else ("name", username)))
         address = Lockout.subject_for("address", address_of(request))
-        wait = Lockout.wait(account, address)
+        wait = (
+            Lockout.wait(account, address)
+            or Lockout.tried(address, free=FREE_TRIES_PER_ADDRESS)
+            or Lockout.tried(account)
+        )
         if wait > 0:
             raise TooMany(f"Too many failed tries. Wait {math.ceil(wait)} seconds.", wait)
-        user = User.objects.named(username).first()
         if user is None:
             make_password(password)  # the same work as for a real account
         elif user.check_password(password) and self.user_can_authenticate(user):
             Lockout.forget(account)
+            Lockout.take_back(address)
             return user
-        Lockout.failed(account)
-        Lockout.failed(address, free=FREE_TRIES_PER_ADDRESS)
         return None
 
 
 def address_of(request: HttpRequest | None) -> str:
-    """Return the peer's IP address; forwarded headers are not believed."""
-    return request.META.get("REMOTE_ADDR", "") if request is not None else "console"
+    """Return the caller's IP address: the peer's, or what our own reverse proxy says.
+
+    That is a peer on this machine, while people come by https: who is believed about the scheme is
+    believed about the last hop too, the one address in the header that the proxy itself wrote.
+    """
+    if request is None:
+        return "console"
+    peer = request.META.get("REMOTE_ADDR", "")
+    hop = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+    near, by_https = _ip(peer), settings.BASE_URL.startswith("https://")
+    return hop if by_https and near and near.is_loopback and _ip(hop) else peer
+
+
+def _ip(text: str) -> Ip | None:
+    try:
+        return plain(ip_address(text))
+    except ValueError:
+        return None
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -65,13 +88,13 @@ class KeyAuthentication(BaseAuthentication):
         text = self._sent(request)
         if text is None:
             return None
-        address = Lockout.subject_for("key from", address_of(request))
-        wait = Lockout.wait(address)
-        if wait > 0:
-            raise Throttled(wait, "Too many wrong keys from this address.")
         key = ApiKey.find(text)
         if key is None:
-            Lockout.failed(address, free=FREE_TRIES_PER_ADDRESS)
+            # Only wrong keys wait: no stranger at the same address shuts out who has a right one.
+            address = Lockout.subject_for("key from", address_of(request))
+            wait = Lockout.tried(address, free=FREE_TRIES_PER_ADDRESS)
+            if wait > 0:
+                raise Throttled(wait, "Too many wrong keys from this address.")
             raise AuthenticationFailed("This key is unknown, expired or revoked.")
         key.touch()
         return key.user, key
@@ -88,7 +111,3 @@ class KeyAuthentication(BaseAuthentication):
         if header:
             raise AuthenticationFailed("Use 'Authorization: Bearer <key>'.")
         return request.headers.get("X-Api-Key")
-
-
-class BrowserAuthentication(SessionAuthentication):
-    """The session of a signed-in page, with its CSRF token."""

@@ -14,14 +14,3 @@ class KeyScheme(OpenApiAuthenticationExtension):
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """Return the scheme."""
         return {"type": "http", "scheme": "bearer", "description": "An API key"}
-
-
-class BrowserScheme(OpenApiAuthenticationExtension):
-    """The session of a signed-in page."""
-
-    target_class = "whoosh_site.core.auth.BrowserAuthentication"
-    name = "session"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """Return the scheme."""
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}

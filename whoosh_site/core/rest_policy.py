@@ -115,7 +115,7 @@ class DeclaredFilters(DjangoFilterBackend):
 
 
 class CallerThrottle(SimpleRateThrottle):
-    """`api_rate_limit` requests a minute for each key, person or address."""
+    """`api_rate_limit` requests a minute for each key or person; strangers do not get this far."""
 
     scope = "caller"
 
@@ -124,16 +124,10 @@ class CallerThrottle(SimpleRateThrottle):
         return f"{tunables.value('api_rate_limit')}/minute"
 
     def get_cache_key(self, request: Request, view: "APIView") -> str:
-        """Count by key, else by person, else by address."""
+        """Count by key, else by person."""
         if isinstance(request.auth, ApiKey):
             return f"throttle-key-{request.auth.pk}"
-        if request.user and request.user.is_authenticated:
-            return f"throttle-user-{request.user.pk}"
-        return f"throttle-address-{self.get_ident(request)}"
-
-    def get_ident(self, request: Request) -> str:
-        """Return the peer's address; forwarded headers are not believed."""
-        return request.META.get("REMOTE_ADDR", "")
+        return f"throttle-user-{request.user.pk}"
 
 
 def explain(error: Exception, context: Mapping[str, Any]) -> Response | None:

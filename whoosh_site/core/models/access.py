@@ -48,6 +48,9 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    made_by = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, editable=False
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 
@@ -81,6 +84,16 @@ class ApiKey(models.Model):
         """Neither expired nor belonging to a switched-off user."""
         expired = self.expires_at is not None and self.expires_at <= timezone.now()
         return not expired and self.user.is_active
+
+    def family(self) -> list["ApiKey"]:
+        """This key, the keys made with it, and so on; locked until the transaction ends."""
+        # Each generation is locked before its children are read: none makes another one meanwhile.
+        keys, found = ApiKey.objects.select_for_update(), []
+        generation = list(keys.filter(pk=self.pk))
+        while generation:
+            found += generation
+            generation = list(keys.filter(made_by__in=generation))
+        return found
 
     def touch(self) -> None:
         """Remember the use, at most once a minute."""
@@ -146,6 +159,10 @@ LONGEST_WAIT = timedelta(minutes=15)
 FORGET_AFTER = timedelta(hours=1)
 
 
+def _wait_after(over: int) -> timedelta:
+    return min(timedelta(seconds=2 ** min(over - 1, 12)), LONGEST_WAIT)
+
+
 class Lockout(models.Model):
     """Failed tries of one account or one address; the wait doubles with each."""
 
@@ -171,19 +188,29 @@ class Lockout(models.Model):
         return max(((until - now).total_seconds() for (until,) in rows), default=0.0)
 
     @classmethod
-    def failed(cls, *subjects: str, free: int = FREE_TRIES) -> None:
-        """Count one failure for each; after `free` of them the wait doubles from 1 s to 15 min."""
-        now = timezone.now()
-        for subject in subjects:
+    def tried(cls, subject: str, *, free: int = FREE_TRIES) -> float:
+        """Count one failure, unless the subject has to wait; returns the seconds of that wait.
+
+        Ask this before a secret is compared, so that tries at the same time count each other. After
+        `free` failures the wait doubles from 1 s to 15 min.
+        """
+        while True:
+            now = timezone.now()
             row, _ = cls.objects.get_or_create(subject=subject, defaults={"last_at": now})
-            old = now - row.last_at > FORGET_AFTER
-            failures = 1 if old else models.F("failures") + 1
-            cls.objects.filter(pk=row.pk).update(failures=failures, last_at=now)
-            row.refresh_from_db()
-            over = row.failures - free
-            if over > 0:
-                wait = min(timedelta(seconds=2 ** min(over - 1, 12)), LONGEST_WAIT)
-                cls.objects.filter(pk=row.pk).update(until=now + wait)
+            if row.until is not None and row.until > now:
+                return (row.until - now).total_seconds()
+            failures = 1 if now - row.last_at > FORGET_AFTER else row.failures + 1
+            until = now + _wait_after(failures - free) if failures > free else None
+            as_read = cls.objects.filter(pk=row.pk, failures=row.failures, until=row.until)
+            if as_read.update(failures=failures, last_at=now, until=until):
+                return 0.0
+
+    @classmethod
+    def take_back(cls, subject: str) -> None:
+        """Uncount one try, which turned out to be right, and end the wait it began."""
+        rows = cls.objects.filter(subject=subject)
+        if not rows.filter(failures__lte=1).delete()[0]:
+            rows.filter(failures__gt=0).update(failures=models.F("failures") - 1, until=None)
 
     @classmethod
     def forget(cls, *subjects: str) -> None:

@@ -163,8 +163,9 @@ def test_the_first_password_is_no_weak_one(password, link):
 @pytest.mark.parametrize("password", ["short", "password123", "12345678901234", "qwertyuiop"])
 def test_no_way_to_set_a_password_takes_a_weak_one(password, people, sign_in, with_key):
     """F12: neither the account page nor an administrator's request."""
-    body = {"password": password, "again": password}
-    assert sign_in(people.viewer).post("/account/password/", body).status_code == 422
+    body = {"current": "pass-word-1", "password": password, "again": password}
+    answer = sign_in(people.viewer).post("/account/password/", body)
+    assert answer.context["password_form"].errors.keys() == {"password"}
     client, post = with_key(people.admin), {"content_type": "application/json"}
     changed = client.patch(f"/api/v1/users/{people.viewer.pk}/", {"password": password}, **post)
     made = client.post("/api/v1/users/", {"username": "new", "password": password}, **post)
@@ -181,6 +182,23 @@ def test_a_password_link_makes_no_administrator_and_a_set_up_link_sets_no_passwo
     people.viewer.refresh_from_db()
     assert (people.viewer.username, people.viewer.is_superuser) == ("viewer", False)
     assert not get_user_model().objects.filter(username="first").exists()
+
+
+@pytest.mark.parametrize(
+    ("base", "begin"),
+    [("https://whoosh.example.org", "https://whoosh.example.org"), ("", "http://evil.example")],
+)
+def test_links_lead_to_the_configured_address(base, begin, people, sign_in, with_key, settings):
+    """E10: not to the Host header's, which whoever asks makes up, once there is another."""
+    settings.BASE_URL, settings.ALLOWED_HOSTS = base, ["*"]
+    url = f"/api/v1/users/{people.viewer.pk}/password-link/"
+    made = with_key(people.admin).post(url, headers={"host": "evil.example"}).json()["url"]
+    assert made.startswith(f"{begin}/welcome/")
+    body = {"action": "make_password_link", "_selected_action": people.viewer.pk, "index": 0}
+    client, host = sign_in(people.admin), {"host": "evil.example"}
+    page = client.post("/admin/core/user/", body, headers=host, follow=True).content.decode()
+    assert f"<code>{begin}/welcome/" in page
+    assert page.count("evil.example/welcome") == (not base)
 
 
 def test_a_link_of_somebody_switched_off_opens_nothing(people):

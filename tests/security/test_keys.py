@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.security.routes import MUTATING, resources, send
 from tests.security.world import dump, rows
 from whoosh_site.core import services
-from whoosh_site.core.actor import SYSTEM
+from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, User
 
 SPELLINGS = {
@@ -176,6 +176,41 @@ def test_a_key_outlives_none_that_made_it(world):
         assert answer.status_code == 201
         made = ApiKey.objects.get(pk=answer.json()["id"])
         assert made.expires_at <= timezone.now() + timedelta(hours=1)
+
+
+def test_a_revoked_key_takes_the_keys_it_made_with_it(world, sign_in):
+    """F04: who used a leaked key keeps none; the trail names each."""
+    top, text = a_key(world.people.owner, "read", "write")
+    texts = []
+    for _ in range(3):
+        client = Client(headers={"x-api-key": text})
+        made = post(client, "/api/v1/keys/", {"name": "child", "scopes": ["read", "write"]})
+        text = made.json()["key"]
+        texts.append(text)
+    other, _ = a_key(world.people.owner, "read")
+    assert sign_in(world.people.owner).post(f"/account/keys/{top.pk}/revoke/").status_code == 302
+    assert [ApiKey.find(text) for text in texts] == [None] * 3
+    assert ApiKey.objects.filter(pk=other.pk).exists()
+    assert AuditEntry.objects.filter(action="revoked").count() == 4
+
+
+def test_revoking_in_the_administration_takes_them_along_too(world, sign_in):
+    """F04: one or many, each revoked once in the trail."""
+    client, by = sign_in(world.people.admin), world.people.owner
+    for way in ("page", "action"):
+        top, _ = a_key(by, "read")
+        child, _ = services.create_api_key(user=by, name="c", scopes=["read"], by=Actor(by, top))
+        if way == "page":
+            client.post(f"/admin/core/apikey/{top.pk}/delete/", {"post": "yes"})
+        else:
+            chosen = {"_selected_action": [top.pk, child.pk], "post": "yes"}
+            client.post("/admin/core/apikey/", chosen | {"action": "delete_selected"})
+        assert not ApiKey.objects.filter(pk__in=[top.pk, child.pk]).exists()
+        told = AuditEntry.objects.filter(target_type="core.ApiKey", action="revoked")
+        told = told.filter(target_id__in=[str(top.pk), str(child.pk)])
+        assert sorted(told.values_list("target_id", flat=True)) == sorted(
+            [str(top.pk), str(child.pk)]
+        )
 
 
 def test_a_key_is_made_for_nobody_else(world, with_key):

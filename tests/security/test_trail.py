@@ -149,6 +149,34 @@ def test_what_people_do_leaves_a_line(world, sign_in, with_key):
     assert all(line.actor.startswith("admin via key ") for line in lines)
 
 
+def test_a_line_is_written_after_its_change(world, sign_in, with_key, monkeypatch):
+    """F14: also for what is deleted, whose id and name are kept; one order of locks for all."""
+    from whoosh_site.core.models import Team
+
+    seen, real = [], audit.record
+
+    def record(by, action, target, *rest, **more):
+        gone = not type(target)._base_manager.filter(pk=target.pk).exists()
+        seen.append((action, target._meta.label, gone, str(target)))
+        return real(by, action, target, *rest, **more)
+
+    monkeypatch.setattr(audit, "record", record)
+    team, lockout = Team.objects.create(name="Short"), world.lockout
+    client, browser = with_key(world.people.admin), sign_in(world.people.admin)
+    seen.clear()
+    client.delete(f"/api/v1/teams/{team.pk}/")
+    client.delete(f"/api/v1/keys/{world.key.pk}/")
+    browser.post(f"/admin/core/lockout/{lockout.pk}/delete/", {"post": "yes"})
+    assert seen == [
+        ("deleted", "core.Team", True, "Short"),
+        ("revoked", "core.ApiKey", True, str(world.key)),
+        ("deleted", "core.Lockout", True, str(lockout)),
+    ]
+    last = AuditEntry.objects.filter(action__in=["deleted", "revoked"]).order_by("number")
+    ids = [str(pk) for pk in (team.pk, world.key.pk, lockout.pk)]
+    assert list(last.values_list("target_id", flat=True)) == ids
+
+
 def test_viewers_and_editors_read_no_trail_and_owners_only_theirs(world, with_key, trail):
     """F14, F01."""
     counts = {

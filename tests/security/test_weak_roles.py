@@ -28,6 +28,10 @@ BODIES = {
 }
 
 
+def post(client, url, body):
+    return client.post(url, body, content_type="application/json")
+
+
 def sent(client, world, found):
     """Return every change that was not refused."""
     return [
@@ -185,6 +189,64 @@ def test_owners_manage_their_own_team_and_no_other(world, with_key):
     assert client.patch(f"/api/v1/teams/{ours}/", {"name": "New"}, **post).status_code == 200
     assert client.post(f"/api/v1/teams/{theirs}/members/", body, **post).status_code == 404
     assert client.delete(f"/api/v1/teams/{ours}/").status_code == 403
+
+
+@pytest.mark.parametrize("name", ["stranger", "stranger@example.org", "ADMIN", "nobody"])
+def test_owners_enlist_nobody_they_do_not_see(name, world, with_key):
+    """F03: else they would read the address and the flags of anybody whose name they know."""
+    client = with_key(world.people.owner)
+    before, url = rows(), f"/api/v1/teams/{world.people.ours.pk}/members/"
+    unknown = post(client, url, {"user": "no-such-name", "role": "viewer"})
+    answer = post(client, url, {"user": name, "role": "viewer"})
+    assert (answer.status_code, answer.content) == (404, unknown.content)
+    taken = [client.delete(f"{url}{who}/") for who in ("no-such-name", name)]
+    assert (taken[1].status_code, taken[1].content) == (404, taken[0].content)
+    assert rows() == before
+
+
+def test_a_mail_address_does_not_stand_for_the_name_of_somebody_unseen(world, with_key):
+    """F03: who enters another's name as their address gets no role that was meant for them."""
+    User.objects.create_user("boss@example.org", "", "boss-word-1")
+    User.objects.filter(pk=world.people.viewer.pk).update(email="boss@example.org")
+    url = f"/api/v1/teams/{world.people.ours.pk}/members/"
+    body = {"user": "boss@example.org", "role": "owner"}
+    assert post(with_key(world.people.owner), url, body).status_code == 404
+    assert Membership.objects.get(user=world.people.viewer).role == "viewer"
+
+
+def test_owners_add_people_of_another_team_of_theirs_and_administrators_anybody(world, with_key):
+    """F03: the other side."""
+    url = f"/api/v1/teams/{world.people.ours.pk}/members/"
+    body = {"user": "stranger@example.org", "role": "viewer"}
+    Membership.objects.create(team=world.people.theirs, user=world.people.owner, role="viewer")
+    assert post(with_key(world.people.owner), url, body).status_code == 200
+    Membership.objects.filter(team=world.people.ours, user=world.people.stranger).delete()
+    assert post(with_key(world.people.admin), url, body).status_code == 200
+
+
+def test_staff_who_own_a_team_enlist_nobody_in_the_administration(world, sign_in):
+    """F03: its page of a team takes a new name from them, but no members."""
+    world.people.owner.is_staff = True
+    world.people.owner.save(update_fields=["is_staff"])
+    client, team = sign_in(world.people.owner), world.people.ours
+    body = {
+        "name": "Renamed", "memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 0,
+        "memberships-0-team": team.pk, "memberships-0-user": world.people.admin.pk,
+        "memberships-0-role": "viewer",
+    }  # fmt: skip
+    url = f"/admin/core/team/{team.pk}/change/"
+    assert "memberships" not in client.get(url).content.decode()
+    assert client.post(url, body).status_code == 302
+    assert not Membership.objects.filter(user=world.people.admin).exists()
+    offered = {"app_label": "core", "model_name": "membership", "field_name": "user", "term": "a"}
+    assert client.get("/admin/autocomplete/", offered).status_code == 403
+
+
+def test_an_administrator_in_a_team_still_works_for_the_first_one(world):
+    """F03: what administrators make is not given to whoever enlists them."""
+    Membership.objects.create(team=world.people.theirs, user=world.people.admin, role="viewer")
+    assert world.people.admin.home_team == world.people.ours
+    assert world.people.stranger.home_team == world.people.theirs
 
 
 READ_ONLY = {

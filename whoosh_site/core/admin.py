@@ -8,7 +8,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -28,7 +28,7 @@ from whoosh_site.core.models import (
     User,
 )
 from whoosh_site.core.permissions import may
-from whoosh_site.core.rest import teams_of
+from whoosh_site.core.rest import public_url, teams_of
 
 
 class RoomAdmin(admin.ModelAdmin):
@@ -108,11 +108,17 @@ class RoomAdmin(admin.ModelAdmin):
         audit.record(Actor.of(request), "changed", obj, {"in": message})
         return super().log_change(request, obj, message)
 
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """Write an audit line for each."""
-        for obj in queryset:
+    def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
+        """Delete one as many."""
+        self.delete_queryset(request, type(obj)._default_manager.filter(pk=obj.pk))
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        """Delete, then write an audit line for each."""
+        gone = list(queryset)  # these keep their ids
+        queryset.delete()
+        for obj in gone:
             audit.record(Actor.of(request), "deleted", obj)
-        return super().log_deletions(request, queryset)
 
 
 class ReadOnlyAdmin(RoomAdmin):
@@ -198,7 +204,7 @@ class UserAdmin(RoomAdmin, DjangoUserAdmin):
         """Show one link per user; it works once, for two days."""
         for user in users:
             path = services.password_link(user, by=Actor.of(request))
-            url = request.build_absolute_uri(path)
+            url = public_url(request, path)
             messages.success(request, format_html("{}: <code>{}</code>", user, url))
 
     @admin.action(description="Switch off")
@@ -259,6 +265,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         """Administrators revoke."""
         return request.user.is_superuser
 
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[ApiKey]) -> None:
+        """Revoke by the service."""
+        for key in queryset:
+            services.revoke_api_key(key, by=Actor.of(request))
+
 
 @admin.register(AuditEntry)
 class AuditAdmin(ReadOnlyAdmin):
@@ -302,8 +314,8 @@ def _field(tunable: tunables.Tunable) -> forms.Field:
     unit = f" ({tunable.unit})" if tunable.unit else ""
     shared: dict[str, Any] = {
         "label": f"{tunable.label}{unit}",
-        "help_text": f"{tunable.help} Default: {_shown(tunable.default) or 'empty'}.",
-        "initial": _shown(tunables.value(tunable.key)),
+        "help_text": f"{tunable.help} Default: {tunable.default or 'empty'}.",
+        "initial": tunables.value(tunable.key),
         "required": False,
     }
     if isinstance(tunable.default, bool):
@@ -313,10 +325,6 @@ def _field(tunable: tunables.Tunable) -> forms.Field:
         shared["required"] = True
         return kind(min_value=tunable.lowest, max_value=tunable.highest, **shared)
     return forms.CharField(**shared)
-
-
-def _shown(value: Any) -> Any:
-    return ", ".join(value) if isinstance(value, list) else value
 
 
 @admin.register(Setting)
@@ -343,16 +351,17 @@ class SettingAdmin(RoomAdmin):
         return TemplateResponse(request, "core/settings.html", context)
 
     def _save(self, request: HttpRequest, form: SettingsForm) -> bool:
+        """Set all of them, or none when one is refused."""
         by, changed = Actor.of(request), []
-        for tunable in tunables.declared():
-            value = form.cleaned_data[tunable.key]
-            if isinstance(tunable.default, list):
-                value = [part.strip() for part in value.split(",") if part.strip()]
-            try:
-                if tunables.change(tunable.key, value, by=by):
-                    changed.append(tunable.label)
-            except BadInput as error:
-                form.add_error(tunable.key, error.message)
-        if changed:
+        with transaction.atomic():
+            for tunable in tunables.declared():
+                try:
+                    if tunables.change(tunable.key, form.cleaned_data[tunable.key], by=by):
+                        changed.append(tunable.label)
+                except BadInput as error:
+                    form.add_error(tunable.key, error.message)
+            if form.errors:
+                transaction.set_rollback(True)
+        if changed and not form.errors:
             messages.success(request, f"Changed: {', '.join(changed)}.")
         return not form.errors

@@ -19,7 +19,7 @@ from whoosh_site.core.errors import Conflict
 from whoosh_site.core.models import ApiKey, AuditEntry, Membership, Role, Team, User
 from whoosh_site.core.models.access import Scope
 from whoosh_site.core.permissions import demand
-from whoosh_site.core.rest import ReadView, TeamView
+from whoosh_site.core.rest import ReadView, TeamView, public_url
 
 
 class MembershipSerializer(serializers.ModelSerializer[Membership]):
@@ -84,20 +84,20 @@ class TeamViewSet(
     @transaction.atomic
     def perform_destroy(self, instance: Team) -> None:
         """Delete a team that owns nothing."""
-        audit.record(self.actor, "deleted", instance, team_id=instance.pk)
         try:
-            instance.delete()
+            Team.objects.filter(pk=instance.pk).delete()  # the instance keeps its id for the trail
         except models.ProtectedError as error:
             raise Conflict(f"{instance} still owns agents; move them first.") from error
+        audit.record(self.actor, "deleted", instance, team_id=instance.pk)
 
     @extend_schema(request=MemberSerializer, responses=TeamSerializer)
     @action(detail=True, methods=["post"])
     def members(self, request: Request, pk: str) -> Response:
-        """Give a user a role in the team."""
+        """Give a user a role; only administrators add people who share no team with them."""
         team = self.get_object()
         data = MemberSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        user = get_object_or_404(User.objects.named(data.validated_data["user"]))
+        user = self._person(data.validated_data["user"])
         services.set_member(team, user, data.validated_data["role"], by=self.actor)
         return Response(TeamSerializer(self.get_queryset().get(pk=team.pk)).data)
 
@@ -109,9 +109,14 @@ class TeamViewSet(
     def remove_member(self, request: Request, pk: str, username: str) -> Response:
         """Take a user out of the team."""
         team = self.get_object()
-        user = get_object_or_404(User.objects.named(username))
-        services.set_member(team, user, None, by=self.actor)
+        services.set_member(team, self._person(username), None, by=self.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _person(self, name: str) -> User:
+        """Return somebody the caller may see; all others are as unknown as a name nobody has."""
+        # Named first and then looked for: a mail address of one never stands for another's name.
+        visible = User.objects.visible_to(self.request.user)
+        return get_object_or_404(visible, pk__in=User.objects.named(name))
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -195,7 +200,7 @@ class UserViewSet(mixins.CreateModelMixin, mixins.UpdateModelMixin, ReadView):
     def password_link(self, request: Request, pk: str) -> Response:
         """Return a link with which the user can set a password once."""
         path = services.password_link(self.get_object(), by=self.actor)
-        return Response({"url": request.build_absolute_uri(path)})
+        return Response({"url": public_url(request, path)})
 
     @extend_schema(responses=UserSerializer)
     @action(detail=False, url_path="me", pagination_class=None, filter_backends=[])

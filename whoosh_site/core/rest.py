@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import IntegrityError, models, transaction
+from django.http import HttpRequest
 from rest_framework import mixins, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +17,11 @@ from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Conflict
 from whoosh_site.core.models.system import IdempotentRequest
 from whoosh_site.core.permissions import demand
+
+
+def public_url(request: HttpRequest, path: str) -> str:
+    """Return where people open a path: below WHOOSH_BASE_URL, or as this request was addressed."""
+    return settings.BASE_URL + path if settings.BASE_URL else request.build_absolute_uri(path)
 
 
 class TeamView(viewsets.GenericViewSet):

@@ -29,7 +29,7 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """Make a key that acts as `user`; returns it and its text, which is never shown again.
 
-    A key made by a key does not outlive it.
+    A key made by a key does not outlive it: it ends no later and is revoked with it.
 
     Raises:
         BadInput: an unknown scope, no scope, or too many keys.
@@ -56,6 +56,7 @@ def create_api_key(
         digest=digest,
         scopes=wanted,
         expires_at=_end(expires_in, by),
+        made_by=by.key,
     )
     audit.record(by, "created", key, {"scopes": wanted, "for": user.username})
     return key, text
@@ -75,10 +76,12 @@ def _end(expires_in: timedelta | None, by: Actor) -> datetime | None:
 
 @transaction.atomic
 def revoke_api_key(key: ApiKey, *, by: Actor) -> None:
-    """Delete a key; it stops working at once."""
+    """Delete a key and those made with it; they stop working at once."""
     _own_or_admin(key.user, by)
-    audit.record(by, "revoked", key, {"for": key.user.username})
-    key.delete()
+    gone = key.family()
+    ApiKey.objects.filter(pk=key.pk).delete()
+    for each in gone:
+        audit.record(by, "revoked", each, {"for": each.user.username})
 
 
 @transaction.atomic
@@ -109,11 +112,17 @@ def set_password(token: str, *, password: str) -> User:
     link = OneTimeLink.find(token)
     if link is None or link.user is None or not link.use():
         raise NotFound("This link is used up or too old. Ask an administrator for a new one.")
-    _check_password(password, link.user)
-    link.user.set_password(password)
-    link.user.save(update_fields=["password"])
-    audit.record(Actor(link.user), "set password of", link.user)
+    change_password(link.user, password=password, by=Actor(link.user))
     return link.user
+
+
+@transaction.atomic
+def change_password(user: User, *, password: str, by: Actor) -> None:
+    """Set a user's password; raises BadInput when it is too weak."""
+    _check_password(password, user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    audit.record(by, "set password of", user)
 
 
 def _check_password(password: str, user: User) -> None:

@@ -76,10 +76,9 @@ class User(AbstractUser):
     @property
     def home_team(self) -> "Team | None":
         """Team that owns what this user makes without naming one."""
-        mine = Team.objects.filter(memberships__user=self).order_by("memberships__pk").first()
-        if mine is None and self.is_superuser:
+        if self.is_superuser:  # whose teams others choose, by making them a member
             return Team.first_made()
-        return mine
+        return Team.objects.filter(memberships__user=self).order_by("memberships__pk").first()
 
     @property
     def audience(self) -> tuple[Any, ...]:

@@ -38,14 +38,15 @@ from whoosh_site.core.addresses import registered_hosts
 from whoosh_site.core.http import Door
 from whoosh_site.core.limits import Limits
 
-HASTY = Limits(connect=1, first_byte=0.4, between=0.2, total=5, size=1_000_000)
+PATIENT = Limits(connect=10, first_byte=20, between=20, total=40, size=1_000_000)
+HASTY = replace(PATIENT, first_byte=0.4, between=0.2)
 FORMATS = ("ollama", "openai")
 
 
 @contextlib.asynccontextmanager
 async def endpoint(host: FakeHost, key: str = "") -> AsyncIterator[Endpoint]:
     """Open our door to a host."""
-    door = Door(registered_hosts(allow_local=True), HASTY)
+    door = Door(registered_hosts(allow_local=True), PATIENT)
     try:
         yield Endpoint(host.url, door, key)
     finally:
@@ -81,7 +82,7 @@ def chat(host: FakeHost, key: str, text: str = "how are you", **more: Any) -> li
     request = ChatRequest(model, (Message("user", text),), **more)
 
     async def talk(protocol: HostProtocol) -> list[Piece]:
-        return [piece async for piece in protocol.chat(request, HASTY)]
+        return [piece async for piece in protocol.chat(request, PATIENT)]
 
     return ours(host, key, talk)
 
@@ -347,10 +348,11 @@ def test_a_fault_in_a_chat_becomes_our_error(host, key, fault, leaf, words):
 
     async def fail_and_recover(protocol: HostProtocol) -> list[Piece]:
         host.faults.add(**fault)
+        limits = HASTY if leaf is AgentSlow else PATIENT
         with pytest.raises(leaf, match=words):
-            [piece async for piece in protocol.chat(request, HASTY)]
+            [piece async for piece in protocol.chat(request, limits)]
         host.faults.clear()
-        return [piece async for piece in protocol.chat(request, HASTY)]
+        return [piece async for piece in protocol.chat(request, PATIENT)]
 
     assert text(ours(host, key, fail_and_recover)) == "You said: how are you"
 

@@ -160,7 +160,8 @@ class AgentAdmin(RoomAdmin):
     search_fields = ["name", "title", "endpoint", "specialization"]
     inlines = [Gpus, Skills, Held]
     actions = ["check_now", "refresh_models", "drain", "resume", "enable", "disable"]
-    readonly_fields = ["state", "why"]
+    LIVE = ("state", "why")
+    readonly_fields = LIVE
     fieldsets = [
         (None, {"fields": ["name", "title", "team", "shared_with", "specialization", "tags"]}),
         (
@@ -188,6 +189,20 @@ class AgentAdmin(RoomAdmin):
         rows = super().get_queryset(request).with_state()
         return rows.annotate(held=models.Count("models", distinct=True))
 
+    def get_fieldsets(self, request: HttpRequest, obj: Agent | None = None) -> Any:
+        """A new agent has no state yet, only its switches."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return fieldsets
+        return [
+            (name, options | {"fields": [f for f in options["fields"] if f not in self.LIVE]})
+            for name, options in fieldsets
+        ]
+
+    def get_inlines(self, request: HttpRequest, obj: Agent | None = None) -> Any:
+        """Nobody has asked a new agent what it holds."""
+        return self.inlines if obj is not None else [Gpus, Skills]
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """A new agent belongs to the administrator's own team, if nothing else is said."""
         return {"team": request.user.home_team} | super().get_changeform_initial_data(request)
@@ -200,8 +215,6 @@ class AgentAdmin(RoomAdmin):
     @admin.display(description="State", ordering="health__status")
     def state(self, agent: Agent) -> SafeString | str:
         """The live badge: it fetches itself again when the agent changes."""
-        if agent.pk is None:
-            return "–"
         badge = render_to_string("components/_status.html", {"status": agent.status})
         return format_html(
             '<span id="badge-{0}" data-live="agent:{0}" data-src="{1}" data-fragment="badge">{2}'
@@ -214,7 +227,7 @@ class AgentAdmin(RoomAdmin):
     @admin.display(description="Why")
     def why(self, agent: Agent) -> str:
         """The reason of the state."""
-        return (agent.status_reason if agent.pk else "") or "–"
+        return agent.status_reason or "–"
 
     @admin.display(description="Busy")
     def load(self, agent: Agent) -> str:

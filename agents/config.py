@@ -42,9 +42,15 @@ tunables.declare(
 
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 FLAG = {"type": "boolean"}
-NAME = {"type": "string", "pattern": NAME_RULE.regex.pattern, "description": NAME_RULE.message}
+NAME = {
+    "type": "string",
+    "pattern": NAME_RULE.regex.pattern,
+    "maxLength": 80,
+    "description": NAME_RULE.message,
+}
+GPU_NAME = TEXT | {"maxLength": 120}
 NOTES = ("storage_type", "network_role", "platform", "xcode_version", "storage_gb")
-GPU = keys(gpu_type=TEXT, vram_gb=NUMBER)
+GPU = keys(gpu_type=GPU_NAME, vram_gb=NUMBER)
 AGENT = keys(
     name=TEXT,
     endpoint=TEXT,
@@ -58,7 +64,7 @@ AGENT = keys(
         "additionalProperties": SHARE,
     },
     hardware=keys(
-        gpu_type=TEXT,
+        gpu_type=GPU_NAME,
         vram_gb=NUMBER,
         gpus={"type": "array", "items": GPU},
         cpu_cores=WHOLE,
@@ -293,7 +299,8 @@ def _dumped_hardware(agent: Agent) -> dict[str, Any]:
         found = {"gpu_type": gpus[0].name, "vram_gb": gpus[0].vram_gb}
     elif gpus:
         found["gpus"] = [
-            {"gpu_type": gpu.name} | ({"vram_gb": _plain(gpu.vram_gb)} if gpu.vram_gb else {})
+            {"gpu_type": gpu.name}
+            | ({} if gpu.vram_gb is None else {"vram_gb": _plain(gpu.vram_gb)})
             for gpu in gpus
         ]
     return found | {"cpu_cores": agent.cpu_cores, "ram_gb": agent.ram_gb} | agent.hardware_notes

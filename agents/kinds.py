@@ -27,6 +27,7 @@ class AskedCalls(Kind):
 
     def returned(self, found: leases.Returned) -> None:
         """Show what became of calls whose process died."""
+        services.end_quarantined(found.quarantined)
         for call in Call.objects.filter(pk__in=[*found.queued, *found.quarantined]):
             tell_call(call, call.agent)
 
@@ -42,3 +43,7 @@ class HealthChecks(Kind):
     async def run(self, lease: Lease[Any]) -> None:
         """Look once; the row is due again afterwards."""
         await services.check_agent(lease)
+
+    def returned(self, found: leases.Returned) -> None:
+        """Go on: a host whose checks fail is shown as degraded, not forgotten."""
+        services.keep_checking(found.quarantined)

@@ -107,15 +107,16 @@ class CallsFlow(Question):
     """No call is stuck."""
 
     key = "calls"
-    LONG = timedelta(minutes=5)
+    LONG, LATELY = timedelta(minutes=5), timedelta(days=1)
 
     def ask(self, user: User | None) -> Iterator[Finding]:
         """Tell of quarantined calls, and of those that wait long."""
         calls = Call.objects.all() if user is None else Call.objects.visible_to(user)
-        quarantined = calls.filter(state=QUARANTINED).count()
+        lately = timezone.now() - self.LATELY
+        quarantined = calls.filter(state=QUARANTINED, finished_at__gte=lately).count()
         if quarantined:
             yield Finding(
-                health.ERROR, f"{quarantined} calls are in quarantine: their process died thrice.",
+                health.ERROR, f"{quarantined} calls went into quarantine today: they failed thrice.",
                 "Look at them and ask again.", "/calls/?state=quarantined",
             )  # fmt: skip
         stuck = calls.filter(state=QUEUED, created_at__lt=timezone.now() - self.LONG)

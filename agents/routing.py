@@ -34,6 +34,7 @@ class Held:
     resident: bool = False
     tps: float | None = None
     abilities: frozenset[str] = frozenset()
+    """What it can do; empty when the host does not tell, so that it is tried."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,9 @@ def choose(need: Need, candidates: Sequence[Candidate]) -> Decision:
 
 
 def same_model(wanted: str, name: str) -> bool:
-    """Compare model names as Ollama does: no tag means `latest`."""
-    return wanted == name or f"{wanted}:latest" == name or wanted == f"{name}:latest"
+    """Compare model names as Ollama does: no tag means `latest`, and case does not matter."""
+    one, other = wanted.lower(), name.lower()
+    return one == other or f"{one}:latest" == other or one == f"{other}:latest"
 
 
 def _score(need: Need, candidate: Candidate, fastest: float) -> Score:
@@ -132,7 +134,9 @@ def _refusal(need: Need, candidate: Candidate) -> str:
 
 def _model(need: Need, candidate: Candidate) -> Held | None:
     """Return the model to use: the one asked for, else preferred, resident, then the first."""
-    able = [held for held in candidate.held if need.abilities <= held.abilities]
+    able = [
+        held for held in candidate.held if not held.abilities or need.abilities <= held.abilities
+    ]
     if need.model:
         return next((held for held in able if same_model(need.model, held.name)), None)
     chatting = [held for held in able if not held.abilities or CHATS in held.abilities]
@@ -187,6 +191,9 @@ def _excuse(need: Need, scores: Sequence[Score], fitting: Sequence[Score]) -> st
         return f"waits for a free slot on {names}"
     if not scores:
         return "waits for an agent: none is registered"
+    if need.agent:
+        asked = next((score for score in scores if score.agent == need.agent), None)
+        return f"waits for {need.agent}: {asked.refused if asked else 'it is not there'}"
     wish = " with ".join(filter(None, [need.capability, need.model])) or "any model"
     why = "; ".join(f"{score.agent} {score.refused}" for score in scores[:3])
-    return f"waits for an agent for {need.agent or wish}: {why}"
+    return f"waits for an agent for {wish}: {why}"

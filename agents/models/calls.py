@@ -95,6 +95,9 @@ class Call(Leased):
     finished_at = models.DateTimeField(null=True, blank=True)
     wait_ms = models.FloatField(null=True, blank=True, help_text="Here, before it was sent")
     load_ms = models.FloatField(null=True, blank=True, help_text="Loading or scheduling there")
+    slot_wait_ms = models.FloatField(
+        null=True, blank=True, help_text="Waiting for a slot there, as far as the host tells"
+    )
     first_token_ms = models.FloatField(null=True, blank=True)
     prompt_ms = models.FloatField(null=True, blank=True)
     answer_ms = models.FloatField(null=True, blank=True)

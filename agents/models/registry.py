@@ -54,6 +54,9 @@ class AgentModel(models.Model):
     size_vram = models.BigIntegerField(null=True, blank=True, help_text="Bytes in GPU memory")
     tps = models.FloatField("tokens/s", null=True, blank=True, help_text="Measured, smoothed")
     prompt_tps = models.FloatField("prompt tokens/s", null=True, blank=True)
+    remote_host = models.CharField(
+        max_length=200, blank=True, help_text="Where it runs, when the host only passes calls on"
+    )
     seen_at = models.DateTimeField()
 
     class Meta:

@@ -27,6 +27,7 @@ from whoosh_site.core.shelf import Shelf
 
 PROBE_SECONDS = 4.0
 LIST_SECONDS = 15.0
+EMBEDDING = Limits(first_byte=300.0, total=600.0)
 TITLE = re.compile(r"<title[^>]*>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
 Json = dict[str, Any]
 
@@ -77,7 +78,10 @@ class ModelInfo:
     parameters: str = ""
     quantization: str = ""
     capabilities: tuple[str, ...] = ()
+    """What it can do; empty when the host does not tell."""
     context_length: int | None = None
+    remote_host: str = ""
+    """Where it really runs, when the host only passes requests on to a cloud."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ class GenerateRequest:
     schema: Json | str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     raw: bool = False
+    think: bool | str | None = None
     keep_alive: str | int | None = None
 
 
@@ -150,11 +155,21 @@ class Usage:
 
     done_reason: str = ""
     prompt_tokens: int | None = None
+    read_tokens: int | None = None
+    """Of the prompt, what was not remembered from before; None when the host does not tell."""
     answer_tokens: int | None = None
     load_ms: float | None = None
     prompt_ms: float | None = None
     answer_ms: float | None = None
     total_ms: float | None = None
+
+    @property
+    def slot_wait_ms(self) -> float | None:
+        """Waiting for a slot at the host: what of the total nothing else explains."""
+        if self.total_ms is None:
+            return None
+        told = (self.load_ms or 0) + (self.prompt_ms or 0) + (self.answer_ms or 0)
+        return max(self.total_ms - told, 0.0)
 
 
 @dataclass(frozen=True)
@@ -216,19 +231,20 @@ class HostProtocol:
 
     async def get(self, path: str, *, seconds: float = PROBE_SECONDS) -> Json:
         """Return the JSON object behind a path."""
-        return self._object(await self._fetch("GET", path, seconds), path)
+        return self._object(await self._fetch("GET", path, quick(seconds)), path)
 
-    async def post(self, path: str, body: Json, *, seconds: float = LIST_SECONDS) -> Json:
+    async def post(self, path: str, body: Json, limits: Limits | None = None) -> Json:
         """Send JSON and return the JSON object that comes back."""
-        return self._object(await self._fetch("POST", path, seconds, body), path)
+        limits = limits or quick(LIST_SECONDS)
+        return self._object(await self._fetch("POST", path, limits, body), path)
 
     async def _fetch(
-        self, method: str, path: str, seconds: float, body: Json | None = None
+        self, method: str, path: str, limits: Limits, body: Json | None = None
     ) -> Fetched:
         url = f"{self.endpoint.base}{path}"
         with translated(self.endpoint.url):
             found = await self.endpoint.door.fetch(
-                method, url, headers=self.endpoint.headers, json=body, limits=quick(seconds)
+                method, url, headers=self.endpoint.headers, json=body, limits=limits
             )
         if found.status >= 300:
             raise self._refusal(found.status, found.text, found.headers, known=False)
@@ -336,8 +352,10 @@ def refusal(status: int, text: str, body: str, url: str, onward: str) -> AgentEr
         whole = body.lstrip().startswith("{")
         what = f"failed: {text}" if whole else "answers, but not like a model host. Check the port."
         return AgentFailed(f"{url} {what}") if whole else AgentTalksNonsense(f"{url} {what}")
+    if status == 403 and "cloud" in text.lower():
+        return RequestRefused(f"{url} refuses: {text}")
     if status in (401, 403):
-        return AgentUnauthorised(f"{url} wants another key: {text}")
+        return AgentUnauthorised(f"{url} wants another key: {text}{_sign_in(body)}")
     if status == 404 and "model" in text.lower():
         return ModelMissing(f"{url}: {text}")
     if status in (429, 503):
@@ -347,6 +365,15 @@ def refusal(status: int, text: str, body: str, url: str, onward: str) -> AgentEr
     if status < 500 or status == 501:
         return RequestRefused(f"{url} refuses: {text}")
     return AgentFailed(f"{url} failed: {text}")
+
+
+def _sign_in(body: str) -> str:
+    """Return where an operator signs a host in to its maker's cloud, if it says so."""
+    try:
+        place = json.loads(body).get("signin_url")
+    except (ValueError, RecursionError, AttributeError):
+        return ""
+    return f" Sign in there: {place[:300]}" if isinstance(place, str) else ""
 
 
 def said(body: str) -> str:

@@ -9,9 +9,10 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-from agents.errors import AgentFailed, AgentTalksNonsense
+from agents.errors import AgentFailed, AgentTalksNonsense, ModelMissing, RequestRefused
 from agents.plain import LONG, mapping, number, objects, words
 from agents.protocols.base import (
+    EMBEDDING,
     LIST_SECONDS,
     ChatRequest,
     Embeddings,
@@ -62,7 +63,7 @@ class Ollama(HostProtocol):
         capabilities = row.get("capabilities")
         context = number(details.get("context_length"))
         if capabilities is None:
-            shown = await self.post("/api/show", {"model": _name(row)})
+            shown = await self._shown(_name(row))
             capabilities = shown.get("capabilities") or ["completion"]
             context = context or _trained_context(mapping(shown.get("model_info")))
         return ModelInfo(
@@ -74,7 +75,15 @@ class Ollama(HostProtocol):
             quantization=words(details.get("quantization_level")),
             capabilities=_capabilities(capabilities),
             context_length=context,
+            remote_host=words(row.get("remote_host")),
         )
+
+    async def _shown(self, name: str) -> Json:
+        """Return what an old host tells of one model; one that is broken spoils no list."""
+        try:
+            return await self.post("/api/show", {"model": name})
+        except (AgentFailed, ModelMissing, RequestRefused):
+            return {}
 
     async def resident(self) -> list[Resident]:
         """List loaded models."""
@@ -100,8 +109,6 @@ class Ollama(HostProtocol):
         }
         if request.tools:
             body["tools"] = list(request.tools)
-        if request.think is not None:
-            body["think"] = request.think
         return self._stream("/api/chat", body | _common(request), limits)
 
     def generate(
@@ -122,7 +129,7 @@ class Ollama(HostProtocol):
 
     async def embed(self, model: str, inputs: list[str]) -> Embeddings:
         """Ask `/api/embed`."""
-        found = await self.post("/api/embed", {"model": model, "input": inputs}, seconds=300)
+        found = await self.post("/api/embed", {"model": model, "input": inputs}, EMBEDDING)
         vectors = found.get("embeddings")
         if not isinstance(vectors, list):
             raise AgentFailed(f"{self.endpoint.url} sent no embeddings.")
@@ -202,6 +209,8 @@ def _common(request: ChatRequest | GenerateRequest) -> Json:
         body["format"] = request.schema
     if request.keep_alive is not None:
         body["keep_alive"] = request.keep_alive
+    if request.think is not None:
+        body["think"] = request.think
     return body
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from agents.errors import AgentBusy, AgentError, AgentFailed, AgentTalksNonsense
 from agents.plain import LONG, mapping, milliseconds, number, objects, words
 from agents.protocols.base import (
+    EMBEDDING,
     LIST_SECONDS,
     PROBE_SECONDS,
     ChatRequest,
@@ -31,7 +32,7 @@ from agents.protocols.base import (
     parsed,
     protocols,
 )
-from whoosh_site.core.limits import Limits
+from whoosh_site.core.limits import Limits, quick
 
 EVENTS = "event-stream"
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM", "organization_owner": "LM Studio"}
@@ -72,7 +73,7 @@ class OpenAI(HostProtocol):
 
     async def _waiting(self) -> str:
         with contextlib.suppress(AgentError):
-            text = (await self._fetch("GET", "/metrics", PROBE_SECONDS)).text
+            text = (await self._fetch("GET", "/metrics", quick(PROBE_SECONDS))).text
             waiting = sum(float(count) for count in VLLM_WAITING.findall(text))
             if waiting:
                 return f"{waiting:.0f} requests wait there already"
@@ -95,11 +96,13 @@ class OpenAI(HostProtocol):
     async def models(self) -> list[ModelInfo]:
         """List what the server serves, with what else it tells."""
         rows = await self._rows(LIST_SECONDS)
-        if _flavour(rows) == "LM Studio":
+        flavour = _flavour(rows)
+        if flavour == "LM Studio":
             told = await self._lm_studio()
             if told:
                 return [_lm_model(row) for row in told]
-        return [_model(row) for row in rows]
+        props = await self._maybe("/props") if flavour == "llama.cpp" else {}
+        return [_model(row, _llama_abilities(props)) for row in rows]
 
     async def _lm_studio(self) -> list[Json]:
         rows = (await self._maybe("/api/v1/models")).get("models")
@@ -155,7 +158,7 @@ class OpenAI(HostProtocol):
 
     async def embed(self, model: str, inputs: list[str]) -> Embeddings:
         """Ask `/v1/embeddings`."""
-        found = await self.post("/v1/embeddings", {"model": model, "input": inputs}, seconds=300)
+        found = await self.post("/v1/embeddings", {"model": model, "input": inputs}, EMBEDDING)
         rows = [row for row in objects(found.get("data")) if isinstance(row.get("embedding"), list)]
         if len(rows) != len(inputs):
             raise AgentFailed(f"{self.endpoint.url} sent no embeddings.")
@@ -222,13 +225,15 @@ class _Told:
         timings = self.timings
         cached = number(mapping(self.usage.get("prompt_tokens_details")).get("cached_tokens"))
         prompt = number(self.usage.get("prompt_tokens"))
-        evaluated = max(prompt - cached, 0) if prompt is not None and cached else prompt
         read = number(timings.get("prompt_n"))
+        if read is None and prompt is not None and cached is not None:
+            read = max(prompt - cached, 0)
         return Piece(
             tool_calls=tuple(_call(self.calls[index]) for index in sorted(self.calls)),
             usage=Usage(
                 done_reason=self.done_reason,
-                prompt_tokens=evaluated if read is None else read,
+                prompt_tokens=read if prompt is None else prompt,
+                read_tokens=read,
                 answer_tokens=number(self.usage.get("completion_tokens"))
                 or number(timings.get("predicted_n")),
                 prompt_ms=milliseconds(timings.get("prompt_ms")),
@@ -250,7 +255,19 @@ def _flavour(rows: list[Json]) -> str:
     return OWNERS.get(owner, "Ollama /v1" if owner == "library" else "OpenAI-compatible")
 
 
-def _model(row: Json) -> ModelInfo:
+def _llama_abilities(props: Json) -> tuple[str, ...]:
+    """Return what llama.cpp's /props says its model can do; nothing when there is no such page."""
+    if not props:
+        return ()
+    told = {
+        "completion": True,
+        "tools": mapping(props.get("chat_template_caps")).get("supports_tools", True),
+        **mapping(props.get("modalities")),
+    }
+    return tuple(name for name in ("completion", "tools", "vision", "audio") if told.get(name))
+
+
+def _model(row: Json, abilities: tuple[str, ...] = ()) -> ModelInfo:
     meta = mapping(row.get("meta"))
     name = words(row["id"])
     embeds = "embed" in name.lower()
@@ -258,7 +275,7 @@ def _model(row: Json) -> ModelInfo:
         name=name,
         size=number(meta.get("size"), LONG),
         parameters=_billions(number(meta.get("n_params"), LONG)),
-        capabilities=("embedding",) if embeds else ("completion",),
+        capabilities=("embedding",) if embeds else abilities,
         context_length=_context(row),
     )
 

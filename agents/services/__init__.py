@@ -1,7 +1,7 @@
 """Verbs of the agents room: the door other rooms, pages, commands and the runner come in by."""
 
 from agents.services.calls import Wish, ask, cancel_call, wait_for
-from agents.services.carrying import canceled, run_call
+from agents.services.carrying import canceled, end_quarantined, run_call
 from agents.services.endpoints import (
     Examination,
     close_doors,
@@ -9,7 +9,7 @@ from agents.services.endpoints import (
     same_place,
     vet_endpoint,
 )
-from agents.services.health import check_agent, check_soon
+from agents.services.health import check_agent, check_soon, keep_checking
 from agents.services.here import ask_here
 from agents.services.hosts import (
     change_agent,
@@ -38,7 +38,9 @@ __all__ = [
     "close_doors",
     "delete_agent",
     "drain",
+    "end_quarantined",
     "examine",
+    "keep_checking",
     "refresh",
     "register_agent",
     "run_call",

@@ -33,7 +33,6 @@ class Answer:
         self.usage = Usage()
         self.began = time.monotonic()
         self.first_at: float | None = None
-        self.last_at = self.began
         self._parcel: list[Piece] = []
         self._sent = 0
         self._thought = 0
@@ -47,9 +46,8 @@ class Answer:
                 self._hear(piece)
 
     def _hear(self, piece: Piece) -> None:
-        self.last_at = time.monotonic()
         if self.first_at is None and (piece.text or piece.thinking or piece.tool_calls):
-            self.first_at = self.last_at
+            self.first_at = time.monotonic()
         self.text.append(piece.text)
         self.thinking.append(piece.thinking)
         self.tool_calls += piece.tool_calls
@@ -99,7 +97,8 @@ class Answer:
         """The columns of the call, as far as they are known."""
         usage = self.usage
         first = (self.first_at - self.began) * 1000 if self.first_at else None
-        total = (self.last_at - self.began) * 1000
+        total = (time.monotonic() - self.began) * 1000
+        read = usage.prompt_tokens if usage.read_tokens is None else usage.read_tokens
         spoken = usage.answer_ms or ((total - first) if first is not None else None)
         return {
             "answer": words("".join(self.text)),
@@ -114,12 +113,13 @@ class Answer:
             "prompt_tokens": usage.prompt_tokens,
             "answer_tokens": usage.answer_tokens,
             "load_ms": usage.load_ms,
+            "slot_wait_ms": usage.slot_wait_ms,
             "prompt_ms": usage.prompt_ms,
             "answer_ms": spoken,
             "first_token_ms": first,
             "total_ms": total,
             "tps": _rate(usage.answer_tokens, spoken),
-            "prompt_tps": _rate(usage.prompt_tokens, usage.prompt_ms),
+            "prompt_tps": _rate(read, usage.prompt_ms),
             "finished_at": timezone.now(),
         }
 

@@ -20,6 +20,7 @@ from whoosh_site.core.models.people import Team
 from whoosh_site.core.permissions import demand, may
 
 LONGEST_PROMPT = 4_000_000
+EFFORTS = ("low", "medium", "high", "max")
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,7 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
     demand(by, "call.create", [team.pk])
     if unknown := _unknown(wish, team):
         raise unknown
-    said = sum(len(str(message.get("content", ""))) for message in wish.messages)
-    if not said:
-        raise BadInput("prompt: there is nothing to ask")
-    if said > LONGEST_PROMPT:
-        raise BadInput(f"prompt: {said} characters are more than {LONGEST_PROMPT}")
+    _vet(wish)
     call = Call.objects.create(
         team=team,
         created_by=by.user,
@@ -80,6 +77,20 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
     tell_call(call)
     leases.wake()
     return call
+
+
+def _vet(wish: Wish) -> None:
+    texts = [str(message.get("content") or "") for message in wish.messages]
+    said = sum(map(len, texts))
+    if not any(text.strip() for text in texts):
+        raise BadInput("prompt: there is nothing to ask")
+    if said > LONGEST_PROMPT:
+        raise BadInput(f"prompt: {said} characters are more than {LONGEST_PROMPT}")
+    tools, think = wish.options.get("tools", []), wish.options.get("think")
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise BadInput("options.tools: must be a list of tool objects.")
+    if think is not None and not isinstance(think, bool) and think not in EFFORTS:
+        raise BadInput(f"options.think: must be true, false or one of {', '.join(EFFORTS)}.")
 
 
 def _title(messages: Sequence[dict[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -18,17 +19,19 @@ from agents.services.health import check_soon
 from agents.services.placement import Placement, place
 from whoosh_site.core import leases
 from whoosh_site.core.errors import WhooshError
-from whoosh_site.core.leases import Lease
+from whoosh_site.core.leases import QUARANTINED, Lease
 
 LOOK_AGAIN = 1.0
 SMOOTH = 0.3
 RETRIES = 2
+BUSY_PAUSE = timedelta(seconds=2)
 
 
-async def run_call(lease: Lease[Call], tell: Tell | None = None) -> bool:
+async def run_call(lease: Lease[Call], tell: Tell | None = None, *, own: bool = False) -> bool:
     """Place one claimed call and carry it to its end; False when it has to wait.
 
-    `tell` hears every piece of the answer in this process.
+    `tell` hears every piece of the answer in this process. With `own` the process carries this one
+    call for the person before it: canceling the coroutine cancels the call.
     """
     call = await sync_to_async(Call.objects.select_related("team").get)(pk=lease.pk)
     if call.cancel_asked:  # between two looks, or before its process died
@@ -51,12 +54,13 @@ async def run_call(lease: Lease[Call], tell: Tell | None = None) -> bool:
         await sync_to_async(_wait)(lease, call, error.message)
         return False
     except WhooshError as error:
-        if isinstance(error, AgentOffline) and len(call.failed_agents) < RETRIES:
+        silent = isinstance(error, AgentOffline | AgentBusy) and answer.first_at is None
+        if silent and len(call.failed_agents) < RETRIES:
             await sync_to_async(_elsewhere)(lease, call, placement.agent, error)
             return False
         await sync_to_async(_failed)(lease, call, error, answer, placement.agent)
     except asyncio.CancelledError:
-        await asyncio.shield(sync_to_async(canceled)(lease, answer))
+        await asyncio.shield(sync_to_async(canceled)(lease, answer, own=own))
         raise
     return True
 
@@ -70,11 +74,14 @@ def _wait(lease: Lease[Call], call: Call, why: str) -> None:
 
 
 @transaction.atomic
-def _elsewhere(lease: Lease[Call], call: Call, agent: Agent, error: AgentOffline) -> None:
-    """Queue a call again whose host could not be reached: not a byte of an answer had come."""
+def _elsewhere(lease: Lease[Call], call: Call, agent: Agent, error: WhooshError) -> None:
+    """Queue a call again that its host did not take: not a byte of an answer had come."""
     check_soon(agent)
     failed = [*call.failed_agents, agent.name]
-    if lease.put_back(timezone.now(), trouble=error.message, agent=None, failed_agents=failed):
+    pause = BUSY_PAUSE if isinstance(error, AgentBusy) else timedelta()
+    if lease.put_back(
+        timezone.now() + pause, trouble=error.message, agent=None, failed_agents=failed
+    ):
         tell_call(call, agent)
         leases.wake()
 
@@ -107,17 +114,26 @@ def _failed(
 
 
 @transaction.atomic
-def canceled(lease: Lease[Call], answer: Answer | None = None) -> None:
+def canceled(lease: Lease[Call], answer: Answer | None = None, *, own: bool = False) -> None:
     """End a call whose coroutine was canceled because somebody asked for it.
 
-    Without that wish the runner itself is stopping, and the row goes back to the queue.
+    Without that wish the runner itself is stopping, and the row goes back to the queue; unless the
+    process carried nothing but this call of its `own`.
     """
-    if not Call.objects.filter(pk=lease.pk, cancel_asked=True).exists():
+    if not own and not Call.objects.filter(pk=lease.pk, cancel_asked=True).exists():
         return
     fields = answer.fields if answer else {"finished_at": timezone.now()}
     call = Call.objects.select_related("agent").get(pk=lease.pk)
     if lease.finish(CANCELED, **fields):
         ended(call, call.agent)
+
+
+@transaction.atomic
+def end_quarantined(pks: Sequence[int]) -> None:
+    """Write why calls in quarantine ended, and when."""
+    for call in Call.objects.filter(pk__in=pks, state=QUARANTINED, finished_at=None):
+        end = {"finished_at": timezone.now(), "error": call.trouble, "error_code": QUARANTINED}
+        Call.objects.filter(pk=call.pk, finished_at=None).update(**end)
 
 
 def ended(call: Call, agent: Agent | None) -> None:

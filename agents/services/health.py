@@ -20,7 +20,6 @@ from agents.services.endpoints import endpoint_of, host_of
 from whoosh_site.core import leases, tunables
 from whoosh_site.core.leases import Lease
 
-MODELS_EVERY = timedelta(seconds=60)
 SECOND_LOOK = 2.0
 OFFLINE_AFTER = 2
 STARTING_LOOKS = 8
@@ -43,9 +42,11 @@ async def check_agent(lease: Lease[Health]) -> None:
     """Look at one agent, write down what changed, and be due again."""
     agent, health = await sync_to_async(_load)(lease.pk)
     if not agent.enabled:
-        await sync_to_async(lease.put_back)(_next_look(health, None))
+        await sync_to_async(_rest)(lease, health)
         return
-    look = await _look(agent, health)
+    every = await sync_to_async(tunables.value)("health_check_interval")
+    # Every second look lists the models too, so that a change of them is seen in time as well.
+    look = await _look(agent, health, timedelta(seconds=every / 2))
     await sync_to_async(_write)(lease, agent, health, look)
 
 
@@ -56,12 +57,28 @@ def check_soon(agent: Agent) -> None:
     leases.wake()
 
 
+@transaction.atomic
+def keep_checking(pks: Sequence[int]) -> None:
+    """Queue quarantined checks again: what looks after a host never ends, it says what is wrong."""
+    later = timezone.now() + timedelta(seconds=tunables.value("health_check_interval"))
+    for health in Health.objects.filter(pk__in=pks, state=leases.QUARANTINED):
+        reason = f"It could not be checked: {health.trouble}"
+        again = {"state": leases.QUEUED, "deaths": 0, "due_at": later}
+        rows = Health.objects.filter(pk=health.pk, state=leases.QUARANTINED)
+        if rows.update(**again, status=Status.DEGRADED, reason=reason, since=timezone.now()):
+            tell(health.agent)
+
+
 def _load(pk: int) -> tuple[Agent, Health]:
     health = Health.objects.select_related("agent__team").get(pk=pk)
     return health.agent, health
 
 
-async def _look(agent: Agent, health: Health) -> Look:
+def _rest(lease: Lease[Health], health: Health) -> None:
+    lease.put_back(_next_look(health, None), deaths=0, trouble="")
+
+
+async def _look(agent: Agent, health: Health, list_models_every: timedelta) -> Look:
     began = time.monotonic()
     try:
         host = host_of(agent, health.found_protocol)
@@ -71,7 +88,7 @@ async def _look(agent: Agent, health: Health) -> Look:
             probe = await host.probe()
         latency = (time.monotonic() - began) * 1000
         resident = await host.resident()
-        stale = health.models_at is None or timezone.now() - health.models_at > MODELS_EVERY
+        stale = health.models_at is None or timezone.now() - health.models_at > list_models_every
         return Look(probe, latency, resident, await host.models() if stale else None)
     except AgentError as error:
         return Look(error=error)
@@ -138,13 +155,13 @@ def _next_look(health: Health, error: AgentError | None, failures: int = 0) -> d
 
 def _keep_models(agent: Agent, found: Sequence[ModelInfo], now: datetime) -> bool:
     """Bring the host's rows in line with its list; returns whether a page would look different."""
-    wanted = set(agent.models_fixed)
     fitting = [info for info in found if len(info.name) <= LONGEST_NAME]
-    listed = {info.name: info for info in fitting if not wanted or info.name in wanted}
+    listed = {info.name: info for info in fitting if _wanted(agent, info.name)}
     known = {row.model.name: row for row in agent.models.select_related("model")}
     changed = False
     for name, info in listed.items():
-        model, _ = Model.objects.get_or_create(name=name)
+        old = known.get(name)
+        model = old.model if old else Model.objects.get_or_create(name=name)[0]
         facts = {"family": info.family[:80], "parameters": info.parameters[:40]}
         news = {k: v for k, v in facts.items() if v and getattr(model, k) != v}
         if news:
@@ -155,8 +172,8 @@ def _keep_models(agent: Agent, found: Sequence[ModelInfo], now: datetime) -> boo
             "quantization": info.quantization[:40],
             "capabilities": list(info.capabilities),
             "context_length": info.context_length,
+            "remote_host": info.remote_host[:200],
         }
-        old = known.get(name)
         if old is None:
             AgentModel.objects.create(agent=agent, model=model, seen_at=now, **row)
             changed = True
@@ -168,6 +185,11 @@ def _keep_models(agent: Agent, found: Sequence[ModelInfo], now: datetime) -> boo
         AgentModel.objects.filter(pk__in=gone).delete()
         Model.objects.filter(hosts=None).delete()
     return changed or bool(gone)
+
+
+def _wanted(agent: Agent, name: str) -> bool:
+    fixed = agent.models_fixed
+    return not fixed or any(same_model(wanted, name) for wanted in fixed)
 
 
 def _keep_resident(agent: Agent, found: Sequence[Resident]) -> bool:

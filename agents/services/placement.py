@@ -71,12 +71,11 @@ def _held(row: AgentModel) -> routing.Held:
 def place(lease: Lease[Call], call: Call) -> Placement:
     """Choose an agent and take one of its slots; raises NoAgent saying what the call waits for."""
     found = facts(call)
-    images = any(message.get("images") for message in call.messages)
     need = routing.Need(
         agent=call.wanted_agent,
         model=call.wanted_model,
         capability=call.wanted_capability,
-        abilities=frozenset({"vision"} if images else ()),
+        abilities=abilities(call),
         failed=frozenset(call.failed_agents),
     )
     decision = routing.choose(need, [candidate for _, candidate in found])
@@ -86,6 +85,16 @@ def place(lease: Lease[Call], call: Call) -> Placement:
     if not _take_slot(lease, call, agent, decision):
         raise NoAgent(f"waits for a free slot on {agent.name}")
     return Placement(agent, decision.winner.model)
+
+
+def abilities(call: Call) -> frozenset[str]:
+    """Return what a model must be able to do for this call."""
+    wanted = {
+        "vision": any(message.get("images") for message in call.messages),
+        "tools": bool(call.options.get("tools")),
+        "thinking": bool(call.options.get("think")),
+    }
+    return frozenset(name for name, needed in wanted.items() if needed)
 
 
 @transaction.atomic

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -44,7 +46,11 @@ class Command(WhooshCommand):
             raise NotFound("No agent is registered. Load a whoosh.yaml or start 'manage.py up'.")
         call = services.ask(wish, by=SYSTEM, source=Call.Source.COMMAND, holder=owner.me())
         tell = self._print if options["stream"] and not options["json"] else None
-        call = asyncio.run(services.ask_here(call, patience=options["patience"], tell=tell))
+        try:
+            call = asyncio.run(services.ask_here(call, patience=options["patience"], tell=tell))
+        except BrokenPipeError:  # `ask … --stream | head` has seen enough; the call is canceled
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
         if options["json"]:
             self.stdout.write(json.dumps(_result(call), ensure_ascii=False, default=str))
         elif call.state == Call.State.SUCCESS:

@@ -166,6 +166,24 @@ def test_models_are_those_the_openai_client_lists(flavour):
     assert {model.context_length for model in models} == {context}
 
 
+@pytest.mark.parametrize(
+    ("flavour", "found"),
+    [("llamacpp", ("completion", "tools", "vision")), ("vllm", ()), ("openai", ())],
+)
+def test_what_a_server_does_not_tell_of_a_model_is_unknown(flavour, found):
+    with running(FakeHost(flavour, models=("llava-vision:7b",), pace=0)) as host:
+        (model,) = ours(host, "openai", lambda protocol: protocol.models())
+    assert model.capabilities == found
+
+
+def test_one_broken_model_of_an_old_host_spoils_no_list(host):
+    host.settings.old = True
+    host.faults.add("status", status=500, paths=("/api/show",))
+    models = ours(host, "ollama", lambda protocol: protocol.models())
+    assert [model.name for model in models] == [model.name for model in host.catalog]
+    assert {model.capabilities for model in models} == {("completion",)}
+
+
 def test_lm_studio_tells_us_what_its_models_can_do():
     with running(FakeHost("lmstudio", pace=0)) as host:
         models = ours(host, "openai", lambda protocol: protocol.models())
@@ -224,6 +242,7 @@ def test_a_chat_brings_the_text_and_figures_the_openai_client_reads(flavour):
     assert usage.prompt_tokens == theirs.usage.prompt_tokens
     assert usage.answer_tokens == theirs.usage.completion_tokens
     assert usage.answer_ms == (100 if flavour == "llamacpp" else None)
+    assert usage.read_tokens == (2 if flavour == "llamacpp" else None)
 
 
 @pytest.mark.parametrize("key", FORMATS)
@@ -298,6 +317,13 @@ def test_vectors_are_those_the_ollama_client_gets(host, client, key):
     theirs = client.embed("embedder", texts)
     assert embeddings.vectors == [list(vector) for vector in theirs.embeddings]
     assert embeddings.prompt_tokens == theirs.prompt_eval_count == 5
+
+
+def test_many_vectors_are_more_than_a_cheap_answer_may_be(host):
+    texts = ["oak"] * 20_000
+    found = ours(host, "ollama", lambda protocol: protocol.embed("embedder", texts))
+    assert len(found.vectors) == len(texts)
+    assert len(json.dumps(found.vectors)) > 4_000_000
 
 
 def test_a_server_that_waits_or_loads_says_so():

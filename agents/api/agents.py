@@ -3,6 +3,7 @@
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django.db import transaction
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
@@ -12,13 +13,20 @@ from rest_framework.response import Response
 
 from agents import services
 from agents.api.models import AgentModelSerializer
-from agents.models import Agent, AgentCapability, Gpu
+from agents.models import Agent, AgentCapability, Gpu, Health
 from agents.models.hosts import NAME_RULE
 from whoosh_site.core.models.people import Team
-from whoosh_site.core.rest import ReadView
+from whoosh_site.core.rest import Part, ReadView, Strict
+from whoosh_site.core.rest_policy import Filters
 
 
-class GpuSerializer(serializers.ModelSerializer[Gpu]):
+class TextsField(serializers.ListField):
+    """A list of short texts."""
+
+    child = serializers.CharField(max_length=200)
+
+
+class GpuSerializer(Part, serializers.ModelSerializer[Gpu]):
     """A graphics card."""
 
     class Meta:
@@ -26,7 +34,7 @@ class GpuSerializer(serializers.ModelSerializer[Gpu]):
         fields = ["name", "vram_gb"]
 
 
-class AgentCapabilitySerializer(serializers.ModelSerializer[AgentCapability]):
+class AgentCapabilitySerializer(Part, serializers.ModelSerializer[AgentCapability]):
     """How good an agent is at something, 0 to 1."""
 
     name = serializers.CharField(source="capability.name", max_length=80, validators=[NAME_RULE])
@@ -36,7 +44,7 @@ class AgentCapabilitySerializer(serializers.ModelSerializer[AgentCapability]):
         fields = ["name", "proficiency"]
 
 
-class AgentSerializer(serializers.ModelSerializer[Agent]):
+class AgentSerializer(Strict, serializers.ModelSerializer[Agent]):
     """An agent: what it is (writable by administrators) and how it is."""
 
     team = serializers.SlugRelatedField(
@@ -46,6 +54,10 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
         slug_field="name", queryset=Team.objects.all(), many=True, required=False
     )
     api_key = serializers.CharField(write_only=True, required=False, allow_blank=True)
+    tags = TextsField(required=False)
+    models_fixed = TextsField(
+        required=False, help_text="Use only these models of the host; empty for all"
+    )
     gpus = GpuSerializer(many=True, required=False)
     capabilities = AgentCapabilitySerializer(many=True, required=False)
     models = AgentModelSerializer(many=True, read_only=True)
@@ -119,7 +131,7 @@ class ExaminationSerializer(serializers.Serializer[Any]):
     latency_ms = serializers.FloatField(allow_null=True)
 
 
-class EndpointSerializer(serializers.Serializer[Any]):
+class EndpointSerializer(Strict):
     """An endpoint to look at before it is saved."""
 
     endpoint = serializers.CharField()
@@ -128,10 +140,10 @@ class EndpointSerializer(serializers.Serializer[Any]):
     allow_local = serializers.BooleanField(required=False, default=False)
 
 
-class AgentFilter(filters.FilterSet):
+class AgentFilter(Filters):
     """Filters of the list of agents."""
 
-    status = filters.CharFilter(field_name="health__status")
+    status = filters.ChoiceFilter(choices=Health.Status.choices, method="shown_as")
     capability = filters.CharFilter(field_name="capabilities__capability__name")
     model = filters.CharFilter(field_name="models__model__name")
     team = filters.CharFilter(field_name="team__name")
@@ -139,6 +151,13 @@ class AgentFilter(filters.FilterSet):
     class Meta:
         model = Agent
         fields = ["name", "enabled", "maintenance"]
+
+    def shown_as(self, rows: Any, name: str, status: str) -> Any:
+        """As the field `status` shows it: the switches come before what the last check saw."""
+        switches = {Health.Status.DISABLED: {"enabled": False}}
+        switches[Health.Status.DRAINING] = {"enabled": True, "maintenance": True}
+        seen = {"enabled": True, "maintenance": False, "health__status": status}
+        return rows.filter(**switches.get(status, seen))
 
 
 class AgentViewSet(
@@ -169,6 +188,7 @@ class AgentViewSet(
         related = ("gpus", "capabilities__capability", "models__model", "shared_with")
         return super().get_queryset().with_state().prefetch_related(*related)
 
+    @transaction.atomic
     def perform_create(self, serializer: serializers.BaseSerializer[Agent]) -> None:
         """Register an agent; its first check follows at once."""
         fields = dict(serializer.validated_data)
@@ -178,6 +198,7 @@ class AgentViewSet(
         self._parts(agent, parts)
         serializer.instance = self.get_queryset().get(pk=agent.pk)
 
+    @transaction.atomic
     def perform_update(self, serializer: serializers.BaseSerializer[Agent]) -> None:
         """Change an agent."""
         fields = dict(serializer.validated_data)

@@ -1,5 +1,6 @@
 """Prompts and their answers."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,7 +19,9 @@ from agents import services
 from agents.models import Call
 from agents.services.stream import events
 from whoosh_site.core.models.people import Team
-from whoosh_site.core.rest import ReadView, idempotent
+from whoosh_site.core.openapi import IDEMPOTENCY_KEY
+from whoosh_site.core.rest import REPLAY, ReadView, Strict, idempotent
+from whoosh_site.core.rest_policy import Filters
 
 LONGEST_WAIT = 300
 IN_EVERY_ZONE = (
@@ -66,6 +70,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
             "finished_at",
             "wait_ms",
             "load_ms",
+            "slot_wait_ms",
             "first_token_ms",
             "prompt_ms",
             "answer_ms",
@@ -86,12 +91,23 @@ class BriefCallSerializer(CallSerializer):
         read_only_fields = fields
 
 
-class MessageSerializer(serializers.Serializer[Any]):
-    """One turn of a conversation."""
+class ToolCallSerializer(Strict):
+    """A tool the model wanted called, as an earlier answer had it."""
+
+    id = serializers.CharField(required=False, allow_blank=True)
+    name = serializers.CharField()
+    arguments = serializers.DictField(required=False)
+
+
+class MessageSerializer(Strict):
+    """One turn of a conversation; a tool's result names the call it answers."""
 
     role = serializers.ChoiceField(choices=["system", "user", "assistant", "tool"])
     content = serializers.CharField(allow_blank=True, trim_whitespace=False, default="")
     images = serializers.ListField(child=serializers.CharField(), required=False, max_length=16)
+    tool_calls = ToolCallSerializer(many=True, required=False)
+    tool_name = serializers.CharField(required=False, allow_blank=True)
+    tool_call_id = serializers.CharField(required=False, allow_blank=True)
 
 
 class OwnTeam(serializers.SlugRelatedField):
@@ -102,7 +118,7 @@ class OwnTeam(serializers.SlugRelatedField):
         return Team.objects.visible_to(self.context["request"].user)
 
 
-class AskSerializer(serializers.Serializer[Any]):
+class AskSerializer(Strict):
     """A prompt, or a whole conversation, and what it needs."""
 
     prompt = serializers.CharField(required=False, trim_whitespace=False)
@@ -132,9 +148,23 @@ class AskSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class CallFilter(filters.FilterSet):
+class EventStream(BaseRenderer):
+    """What a client that accepts events only is told when there are none: an error, or the call."""
+
+    media_type = "text/event-stream"
+    format = "events"
+    charset = "utf-8"
+
+    def render(self, data: Any, *_: Any, **__: Any) -> str:
+        """Return one event."""
+        name = "error" if "error" in data and isinstance(data["error"], dict) else "call"
+        return f"event: {name}\ndata: {json.dumps(data, default=str)}\n\n"
+
+
+class CallFilter(Filters):
     """Filters of the list of calls."""
 
+    name = filters.CharFilter(field_name="title", lookup_expr="icontains")
     agent = filters.CharFilter(field_name="agent_name")
     model = filters.CharFilter(field_name="model_name")
     created_by = filters.CharFilter(field_name="created_by__username")
@@ -169,7 +199,15 @@ class CallViewSet(ReadView):
         rows = super().get_queryset()
         return rows.brief() if self.action == "list" else rows
 
-    @extend_schema(request=AskSerializer, responses={200: CallSerializer, 202: CallSerializer})
+    def get_renderers(self) -> list[Any]:
+        """A prompt may be answered with events."""
+        return [*super().get_renderers(), *([EventStream()] if self.action == "create" else [])]
+
+    @extend_schema(
+        request=AskSerializer,
+        responses={200: CallSerializer, 202: CallSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     def create(self, request: Request) -> Any:
         """Ask. 202 with the call at once; with `wait` 200 once it ended; with `stream` events."""
         wish = AskSerializer(data=request.data, context={"request": request})
@@ -177,11 +215,13 @@ class CallViewSet(ReadView):
         data = wish.validated_data
         made = self._ask(request, data)
         call = get_object_or_404(self.get_queryset(), pk=made.data["id"])
+        headers = {"Location": f"/api/v1/calls/{call.pk}/"}
+        headers |= {name: made[name] for name in (REPLAY,) if made.has_header(name)}
         if data["stream"]:
-            return StreamingHttpResponse(events(call.pk, _whole), content_type="text/event-stream")
+            told = events(call.pk, _whole)
+            return StreamingHttpResponse(told, content_type=EventStream.media_type, headers=headers)
         call = services.wait_for(call, data["wait"])
         code = status.HTTP_200_OK if call.ended else status.HTTP_202_ACCEPTED
-        headers = {"Location": f"/api/v1/calls/{call.pk}/"} | dict(made.headers)
         return Response(CallSerializer(call).data, status=code, headers=headers)
 
     @idempotent

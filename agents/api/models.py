@@ -8,7 +8,7 @@ from rest_framework import mixins, serializers
 
 from agents.models import Agent, AgentModel, Capability, Model
 from whoosh_site.core import audit
-from whoosh_site.core.rest import ReadView
+from whoosh_site.core.rest import ReadView, Strict
 
 
 class AgentModelSerializer(serializers.ModelSerializer[AgentModel]):
@@ -31,6 +31,7 @@ class AgentModelSerializer(serializers.ModelSerializer[AgentModel]):
             "resident_until",
             "resident_context",
             "size_vram",
+            "remote_host",
             "tps",
             "prompt_tps",
         ]
@@ -62,7 +63,7 @@ class ModelViewSet(ReadView):
         return super().get_queryset().prefetch_related(Prefetch("hosts", rows))
 
 
-class CapabilitySerializer(serializers.ModelSerializer[Capability]):
+class CapabilitySerializer(Strict, serializers.ModelSerializer[Capability]):
     """Something agents can be good at."""
 
     class Meta:

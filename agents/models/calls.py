@@ -27,6 +27,20 @@ class CallQuerySet(models.QuerySet["Call"]):
         """Without the texts: what a list shows."""
         return self.select_related("agent", "created_by").defer(*Call.TEXTS)
 
+    def waiting(self) -> Self:
+        """Calls no agent works on yet, those a runner is looking for an agent for included."""
+        return self.filter(models.Q(state=QUEUED) | models.Q(state=RUNNING, agent=None))
+
+    def at_work(self) -> Self:
+        """Calls an agent works on."""
+        return self.filter(state=RUNNING, agent__isnull=False)
+
+    def shown_as(self, state: str) -> Self:
+        """Calls that are shown in a state; see `Call.shown_state`."""
+        if state == QUEUED:
+            return self.waiting()
+        return self.at_work() if state == RUNNING else self.filter(state=state)
+
     def ended_since(self, moment: datetime) -> Self:
         """Calls that came to an end after a moment."""
         return self.filter(state__in=ENDED, finished_at__gte=moment)
@@ -129,6 +143,32 @@ class Call(Leased):
     def ended(self) -> bool:
         """Whether the state is final."""
         return self.state in ENDED
+
+    @property
+    def shown_state(self) -> str:
+        """The state people and programs are told.
+
+        A runner claims a waiting call about once a second to look for a free agent: until it has
+        one, the call waits.
+        """
+        claimed = self.state == RUNNING and self.agent_id is None
+        return QUEUED if claimed else self.state
+
+    @property
+    def shown_label(self) -> str:
+        """The word for the shown state."""
+        return str(self.State(self.shown_state).label)
+
+    @property
+    def waits(self) -> bool:
+        """Whether no agent works on it yet."""
+        return self.shown_state == QUEUED
+
+    @property
+    def last_prompt(self) -> str:
+        """What the person said last: the text to ask again."""
+        said = [m.get("content", "") for m in self.messages if m.get("role") == "user"]
+        return said[-1] if said else ""
 
     def may_be_seen_by(self, user: User) -> bool:
         """Whether the user belongs to the call's team."""

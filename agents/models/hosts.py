@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Self
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -14,6 +15,12 @@ from whoosh_site.core.secrets import SecretField
 NAME_RULE = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "Use letters, digits, '-', '_' and '.' only."
 )
+
+
+def list_of_texts(value: object) -> None:
+    """Raise ValidationError unless a JSON column holds a list of short texts."""
+    if not isinstance(value, list) or not all(isinstance(v, str) and len(v) <= 200 for v in value):
+        raise ValidationError("Must be a list of texts, each of at most 200 characters.")
 
 
 class AgentQuerySet(models.QuerySet["Agent"]):
@@ -83,14 +90,17 @@ class Agent(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
         help_text="Calls the host works on at once (OLLAMA_NUM_PARALLEL)",
     )
-    tags = models.JSONField(default=list, blank=True)
+    tags = models.JSONField(default=list, blank=True, validators=[list_of_texts])
     enabled = models.BooleanField(default=True, help_text="Off: neither used nor checked")
     maintenance = models.BooleanField(
         default=False, help_text="Draining: calls in hand finish, no new ones start"
     )
     builtin = models.BooleanField(default=False, editable=False)
     models_fixed = models.JSONField(
-        default=list, blank=True, help_text="Use only these models of the host; empty for all"
+        default=list,
+        blank=True,
+        validators=[list_of_texts],
+        help_text="Use only these models of the host; empty for all",
     )
     cpu_cores = models.PositiveIntegerField("CPU cores", null=True, blank=True)
     ram_gb = models.FloatField("RAM (GB)", null=True, blank=True, validators=[MinValueValidator(0)])

@@ -75,6 +75,12 @@ def vet_endpoint(url: str, *, allow_local: bool) -> str:
     return text
 
 
+def vet_key(text: str) -> None:
+    """Raise BadInput for a key that no header can carry."""
+    if not (text.isascii() and text.isprintable()):
+        raise BadInput("api_key: use letters, digits and signs of ASCII on one line only.")
+
+
 def same_place(one: str, other: str) -> bool:
     """Whether two addresses are one scheme, host and port: a key goes nowhere else."""
     try:
@@ -102,11 +108,12 @@ async def examine(
     """Ask an endpoint what it is, before it is saved; never raises for what the host does.
 
     Raises:
-        BadInput: there is no such protocol.
+        BadInput: there is no such protocol, or the key cannot be sent.
     """
     if protocol and protocol not in protocols.protocols:
         known = ", ".join(protocols.protocols.keys())
         raise BadInput(f"protocol: there is no {protocol!r}. There are: {known}.")
+    vet_key(api_key)
     began = time.monotonic()
     opened = Door(registered_hosts(allow_local=allow_local))
     endpoint = Endpoint(url, opened, api_key)

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from agents.live import tell
 from agents.models import Agent, AgentCapability, Capability, Gpu, Health
-from agents.services.endpoints import same_place, vet_endpoint
+from agents.services.endpoints import same_place, vet_endpoint, vet_key
 from agents.services.health import check_soon
 from whoosh_site.core import audit, leases, live
 from whoosh_site.core.actor import Actor
@@ -56,6 +56,7 @@ def register_agent(*, by: Actor, team: Team, name: str, endpoint: str, **fields:
     demand(by, "agent.register")
     agent = Agent(team=team, name=name, endpoint=endpoint, **fields)
     agent.endpoint = vet_endpoint(endpoint, allow_local=agent.allow_local)
+    vet_key(_plain(fields.get("api_key")))
     _validated(agent)
     _saved(agent)
     Health.objects.create(agent=agent)
@@ -84,6 +85,8 @@ def change_agent(agent: Agent, *, by: Actor, **fields: Any) -> list[str]:
     for name in changed:
         setattr(agent, name, fields[name])
     agent.endpoint = vet_endpoint(agent.endpoint, allow_local=agent.allow_local)
+    if "api_key" in changed:
+        vet_key(_plain(fields["api_key"]))
     if "endpoint" in changed and "api_key" not in fields and by.user is not None:
         _key_stays(agent, before["endpoint"])
     _validated(agent)
@@ -105,11 +108,14 @@ def _key_stays(agent: Agent, old: str) -> None:
         raise BadInput(f"api_key: enter it again, or leave it empty: it was stored for {old}.")
 
 
+def _plain(value: object) -> str:
+    return value.reveal() if isinstance(value, Secret) else str(value or "")
+
+
 def _differs(agent: Agent, name: str, value: object) -> bool:
     if name == "api_key":
-        plain = value.reveal() if isinstance(value, Secret) else str(value or "")
         try:
-            return agent.api_key.reveal() != plain
+            return agent.api_key.reveal() != _plain(value)
         except SecretKeyError:  # entering it again is the way out
             return True
     return bool(getattr(agent, name) != value)

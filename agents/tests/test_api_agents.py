@@ -48,6 +48,37 @@ def names(answer):
     return [row["name"] for row in answer.json()["results"]]
 
 
+# -- what does not fit ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({"gpus": [{}]}, "gpus: This field is required."),
+        ({"capabilities": [{}]}, "capabilities: This field is required."),
+        ({"tags": 5}, "tags: "), ({"tags": [["x"]]}, "tags: "),
+        ({"models_fixed": [None]}, "models_fixed: "),
+        ({"api_key": "clé"}, "api_key: "), ({"api_key": "a\nb"}, "api_key: "),
+        ({"sluts": 3}, "sluts: No such field. There are: name, title, "),
+    ],
+)  # fmt: skip
+def test_a_change_that_does_not_fit_changes_nothing(oak, api, body, where):
+    answer = api("admin", "patch", f"agents/{oak.pk}/", {"slots": 7} | body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(where)
+    oak.refresh_from_db()
+    assert (oak.slots, oak.api_key.reveal(), oak.gpus.count()) == (2, "s3cret", 1)
+
+
+@pytest.mark.parametrize("key", ["clé", "a\r\nHost: x"])
+def test_a_key_no_header_can_carry_is_not_even_tried(api, key):
+    answer = api(
+        "admin", "post", "agents/examine/", {"endpoint": "http://10.0.0.1", "api_key": key}
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("api_key: use letters, digits and signs")
+
+
 # -- looking -----------------------------------------------------------------------------------
 
 
@@ -93,12 +124,15 @@ def test_lists_are_of_what_the_caller_sees(oak, api, make_agent, people):
         ("name=nobody", []),
         ("enabled=false", ["elm"]),
         ("maintenance=true", ["fir"]),
-        ("status=offline", ["elm"]),
+        ("status=offline", []),
+        ("status=disabled", ["elm"]),
+        ("status=draining", ["fir"]),
+        ("enabled=TRUE&maintenance=0", ["oak"]),
         ("capability=law", ["oak"]),
         ("model=tiny:1b", ["oak"]),
         ("team=Main", ["fir", "elm", "oak"]),
         ("team=Others", []),
-        ("status=online&enabled=true", ["fir", "oak"]),
+        ("status=online&enabled=true", ["oak"]),
     ],
 )
 def test_lists_are_filtered(oak, api, make_agent, query, found):
@@ -106,6 +140,17 @@ def test_lists_are_filtered(oak, api, make_agent, query, found):
     Health.objects.filter(agent=elm).update(status="offline")
     make_agent("fir", maintenance=True)
     assert names(api("viewer", "get", f"agents/?{query}")) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [("enabled=maybe", "enabled"), ("status=asleep", "status"), ("limit=0", "limit"),
+     ("limit=-1", "limit"), ("limit=many", "limit")],
+)  # fmt: skip
+def test_a_filter_that_makes_no_sense_is_an_error_that_names_it(oak, api, query, name):
+    answer = api("viewer", "get", f"agents/?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("path", ["agents", "models", "capabilities", "calls"])

@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from agents.models import Call
-from agents.services import calls
+from agents.services import calls, carrying
+from tests.samples import TOOL
 from whoosh_site.core.models import Membership
 
 
@@ -42,6 +43,37 @@ def working(carry, monkeypatch):
 
 def titles(answer):
     return [row["title"] for row in answer.json()["results"]]
+
+
+def test_a_field_that_does_not_exist_is_an_error_that_names_those_that_do(oak, api):
+    for body, name in (({"modle": "x"}, "modle"), ({"messages": [{"rolle": "user"}]}, "messages")):
+        answer = api("member", "post", body={"prompt": "hello"} | body)
+        assert answer.status_code == 400
+        error = answer.json()["error"]
+        assert list(error["details"]) == [name]
+        assert "No such field. There are: " in json.dumps(error)
+    assert not Call.objects.exists()
+
+
+@pytest.mark.parametrize("options", [{"tools": 5}, {"tools": [5]}, {"think": "much"}, {"think": 1}])
+def test_options_that_make_no_sense_are_refused(oak, api, options):
+    answer = api("member", "post", body={"prompt": "hello", "options": options})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(f"options.{next(iter(options))}: must be ")
+
+
+def test_a_conversation_with_tools_reaches_the_host_whole(oak, host, api, carry):
+    call = {"id": "c1", "name": "weather", "arguments": {"city": "Ulm"}}
+    messages = [
+        {"role": "user", "content": "use a tool"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "content": "sun", "tool_name": "weather", "tool_call_id": "c1"},
+    ]
+    body = {"messages": messages, "options": {"tools": [TOOL]}, "agent": "oak"}
+    number = api("member", "post", body=body).json()["id"]
+    carry()
+    found = api("member", "get", f"calls/{number}/").json()
+    assert (found["answer"], found["state"]) == ("The tool said: sun", "success")
 
 
 # -- asking ------------------------------------------------------------------------------------
@@ -160,6 +192,34 @@ def test_a_refused_question_leaves_its_idempotency_key_free(oak, api):
     assert api("member", "post", body={"prompt": "a"}, headers=headers).status_code == 202
     long = {"Idempotency-Key": "x" * 201}
     assert api("member", "post", body={"prompt": "a"}, headers=long).status_code == 400
+
+
+def test_a_call_without_an_answer_is_told_as_an_event_to_who_reads_events_only(oak, api):
+    events = {"headers": {"Accept": "text/event-stream"}}
+    accepted = api("member", "post", body={"prompt": "hello"}, **events)
+    assert accepted.status_code == 202
+    assert accepted.content.decode().startswith('event: call\ndata: {"id": ')
+    refused = api("member", "post", body={"prompt": "hello", "agent": "ash"}, **events)
+    assert (refused.status_code, refused["Content-Type"]) == (
+        404,
+        "text/event-stream; charset=utf-8",
+    )
+    assert refused.content.decode().startswith('event: error\ndata: {"error": ')
+
+
+def test_a_call_whose_process_died_thrice_says_so_and_when_it_ended(oak, api, carry, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("what a surprise")
+
+    monkeypatch.setattr(carrying, "place", broken)
+    number = api("member", "post", body={"prompt": "hello"}).json()["id"]
+    for _ in range(3):
+        Call.objects.update(due_at=timezone.now())
+        carry()
+    found = api("member", "get", f"calls/{number}/").json()
+    assert (found["state"], found["error_code"]) == ("quarantined", "quarantined")
+    assert found["error"] == "RuntimeError: what a surprise"
+    assert found["finished_at"]
 
 
 # -- streaming ---------------------------------------------------------------------------------

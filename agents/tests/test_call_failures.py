@@ -86,6 +86,22 @@ def test_after_the_first_byte_no_other_host_is_asked(pair, answered):
     assert (conversations(pair[0]), conversations(pair[1])) == (1, 0)
 
 
+def test_a_host_that_is_full_is_passed_over_for_another(pair, answered):
+    pair[0].faults.add("status", status=503, body={"error": "full"}, paths=("/api/chat",))
+    call = answered()
+    assert (call.state, call.failed_agents, call.trouble) == ("queued", ["ash"], call.trouble)
+    assert call.trouble == f"{pair[0].url} is busy: full"
+    assert call.due_at > timezone.now()
+
+
+def test_a_host_that_stays_full_is_asked_three_times(oak, host, asked, finish):
+    host.faults.add("status", status=503, body={"error": "full"}, paths=("/api/chat",))
+    call = asked()
+    finish()
+    call.refresh_from_db()
+    assert (call.state, call.error_code, conversations(host)) == ("error", "agent_busy", 3)
+
+
 # -- in plain words ----------------------------------------------------------------------------
 
 
@@ -98,7 +114,6 @@ def test_after_the_first_byte_no_other_host_is_asked(pair, answered):
         ({"kind": "malformed"}, "agent_failed", "sent something that is no JSON."),
         ({"kind": "html"}, "agent_nonsense", "not like a model host. Check the port."),
         ({"kind": "status", "status": 401}, "agent_unauthorised", "wants another key"),
-        ({"kind": "status", "status": 503, "body": {"error": "full"}}, "agent_busy", "busy: full"),
         ({"kind": "status", "status": 400, "body": {"error": "bad option"}}, "request_refused",
          "refuses: bad option"),
         ({"kind": "status", "status": 404, "body": {"error": "model 'x' not found"}},

@@ -88,6 +88,13 @@ def test_stream_with_json_is_json(oak, command):
     assert json.loads(command("hello", "--stream", "--json")[1])["answer"] == "You said: hello"
 
 
+def test_a_host_nobody_has_looked_at_is_looked_at_first(command, host, people):
+    fields = {"team": people.ours, "allow_local": True, "endpoint": host.url}
+    services.register_agent(by=SYSTEM, name="oak", **fields)
+    assert command("hello", "--patience", "0") == (0, "You said: hello\n", "")
+    assert Health.objects.get().status == "online"
+
+
 # -- exit 2: nothing was changed ---------------------------------------------------------------
 
 
@@ -115,8 +122,9 @@ def test_an_unknown_name_is_answered_with_those_that_exist(oak, command, wish, w
     refused(command("hello", *wish), words)
 
 
-def test_an_empty_prompt_is_refused(oak, command):
-    refused(command(""), "prompt: ")
+@pytest.mark.parametrize("prompt", ["", "  \n "])
+def test_an_empty_prompt_is_refused(oak, command, prompt):
+    refused(command(prompt), "prompt: ")
 
 
 @pytest.mark.parametrize("words", [[], ["a", "b"], ["a", "--nonsense"], ["a", "--patience", "x"]])
@@ -193,5 +201,19 @@ def test_an_interrupted_command_leaves_no_call_behind(oak, host, people, inside)
             await task
 
     inside(interrupted())
+    call.refresh_from_db()
+    assert (call.state, call.owner, call.answer) == ("canceled", "", "You")
+    assert call.total_ms > 0
+
+
+def test_a_listener_that_goes_away_cancels_the_call(oak, host, inside):
+    wish = services.Wish([{"role": "user", "content": "how are you"}])
+    call = services.ask(wish, by=SYSTEM, source="command", holder="here:1:1.00")
+
+    def deaf(piece):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        inside(services.ask_here(call, patience=30, tell=deaf))
     call.refresh_from_db()
     assert (call.state, call.owner) == ("canceled", "")

@@ -242,6 +242,12 @@ def test_a_plain_list_of_capabilities_keeps_what_was_measured():
     assert {str(skill) for skill in oak.capabilities.all()} == {"backend 0.9", "frontend 0.5"}
 
 
+def test_a_card_without_memory_is_dumped_as_it_was_given():
+    one("hardware: {gpus: [{gpu_type: a, vram_gb: 0}, {gpu_type: b}]}")
+    text = config.dump()
+    assert {change.kind for change in load(text).changes} == {LEFT}
+
+
 def test_a_capability_that_is_left_out_goes():
     one("capabilities: [backend, frontend]")
     oak = one("capabilities: [frontend]")
@@ -422,6 +428,8 @@ def test_a_missing_variable_is_named_and_nothing_is_applied(monkeypatch, referen
             "hardware: {cpu_cores: 99999999999999999999}",
             "oak.hardware.cpu_cores: Ensure this value is less than or equal to",
         ),
+        ("hardware: {gpu_type: " + "g" * 121 + "}", "oak.hardware.gpu_type: "),
+        ("capabilities: [" + "c" * 81 + "]", "oak.capabilities"),
         ("model: " + "m" * 201, "oak.model: Ensure this value has at most 200 characters"),
     ],
 )

@@ -8,6 +8,7 @@ from django.utils import timezone
 from agents import services
 from agents.models import Agent, AgentModel, Health, Model
 from agents.protocols import base
+from agents.services import health
 from tests.fake_agent import FakeHost, running
 from whoosh_site.core import leases, tunables
 from whoosh_site.core.actor import SYSTEM
@@ -39,12 +40,12 @@ def test_an_agent_nobody_has_looked_at_is_unknown(make_agent):
 
 
 def test_an_agent_that_answers_is_online_with_all_that_was_found(oak):
-    health = oak.health
+    found = oak.health
     assert state(oak) == ("online", "")
-    assert (health.found_protocol, health.flavour, health.version) == ("ollama",) * 2 + ("0.24.0",)
-    assert health.latency_ms > 0
-    assert health.checked_at <= timezone.now()
-    assert (health.failures, health.deaths, health.trouble) == (0, 0, "")
+    assert (found.found_protocol, found.flavour, found.version) == ("ollama",) * 2 + ("0.24.0",)
+    assert found.latency_ms > 0
+    assert found.checked_at <= timezone.now()
+    assert (found.failures, found.deaths, found.trouble) == (0, 0, "")
     row = oak.models.get(model__name="seer:7b")
     assert row.capabilities == ["completion", "tools", "vision"]
     assert (row.size, row.quantization, row.context_length) == (4_200_000_000, "Q4_K_M", 32_768)
@@ -64,8 +65,10 @@ def test_an_agent_without_its_preferred_model_is_degraded(settle, host):
     assert settle("elm", f"{host.url}/v1", preferred_model="tiny:1b").status == "online"
 
 
-def test_a_preferred_model_without_a_tag_is_the_latest(settle, host):
+def test_a_preferred_model_is_named_as_ollama_names_it(settle, host):
     assert settle("oak", host, preferred_model="embedder").status == "online"
+    elm = settle("elm", f"{host.url}/v1", models_fixed=["Tiny:1B"], preferred_model="TINY:1b")
+    assert (state(elm), held(elm)) == (("online", ""), ["tiny:1b"])
 
 
 def test_a_host_that_loads_its_model_is_degraded(settle):
@@ -245,12 +248,12 @@ def test_a_look_at_other_hosts_only_reads(settle, check, flavour):
         assert not any("completions" in seen.path for seen in host.requests)
 
 
-def test_the_list_of_models_is_read_once_a_minute(oak, host, check):
+def test_the_list_of_models_is_read_at_every_second_look(oak, host, check):
     host.record.requests.clear()
     check(oak)
     check(oak)
     assert not any(seen.path == "/api/tags" for seen in host.requests)
-    Health.objects.update(models_at=timezone.now() - timedelta(seconds=61))
+    Health.objects.update(models_at=timezone.now() - timedelta(seconds=16))
     check(oak)
     assert sum(seen.path == "/api/tags" for seen in host.requests) == 1
 
@@ -267,22 +270,39 @@ def test_the_format_is_found_out_once(settle, check):
 def test_a_host_that_is_switched_off_is_not_asked(oak, host, check):
     services.switch(oak, by=SYSTEM, on=False)
     host.record.requests.clear()
-    assert check(oak).state == leases.QUEUED
+    tunables.forget()
+    found = check(oak)
+    assert (found.state, found.deaths, found.trouble) == (leases.QUEUED, 0, "")
     assert host.requests == []
+
+
+def test_a_host_that_cannot_be_checked_is_shown_so_and_checked_on(oak, host, check, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("what a surprise")
+
+    monkeypatch.setattr(health, "_load", broken)
+    for _ in range(leases.DEATHS_ALLOWED):
+        check(oak)
+    reason = "It could not be checked: RuntimeError: what a surprise"
+    assert state(oak) == ("degraded", reason)
+    assert (oak.health.state, oak.health.deaths) == (leases.QUEUED, 0)
+    monkeypatch.undo()
+    check(oak)
+    assert state(oak) == ("online", "")
 
 
 # -- the recurring row -------------------------------------------------------------------------
 
 
-def due_in(health):
-    return (health.due_at - timezone.now()).total_seconds()
+def due_in(found):
+    return (found.due_at - timezone.now()).total_seconds()
 
 
 def test_a_look_is_due_again_after_a_third_of_the_interval(oak, check):
     tunables.change("health_check_interval", 90, by=SYSTEM)
-    health = check(oak)
-    assert (health.state, health.owner, health.lease_until) == (leases.QUEUED, "", None)
-    assert 28 < due_in(health) <= 30
+    found = check(oak)
+    assert (found.state, found.owner, found.lease_until) == (leases.QUEUED, "", None)
+    assert 28 < due_in(found) <= 30
 
 
 def test_a_first_silence_is_looked_into_soon_and_later_ones_at_leisure(oak, host, check):

@@ -218,12 +218,28 @@ def test_with_all_slots_taken_a_call_waits_for_one_of_them():
         (Need(), "any model"),
         (Need(capability="law"), "law"),
         (Need(capability="law", model="big:70b"), "law with big:70b"),
-        (Need(agent="elm", model="big:70b"), "elm"),
     ],
 )
 def test_what_a_call_waits_for_is_said_with_the_reason_of_each(need, wish):
     reason = choose(need, [agent(status="offline", status_reason="gone")]).reason
     assert reason.startswith(f"waits for an agent for {wish}: oak ")
+
+
+def test_who_asked_for_one_agent_hears_of_that_one_only():
+    known = [agent(), agent("elm", status="draining", status_reason="Takes no new calls.")]
+    assert choose(Need(agent="elm"), known).reason == "waits for elm: draining: Takes no new calls."
+
+
+def test_a_model_whose_host_does_not_tell_what_it_can_do_is_tried():
+    need = Need(abilities=frozenset({"vision", "tools"}))
+    assert choose(need, [agent(held=[Held("a", abilities=frozenset())])]).winner
+    assert not choose(need, [agent(held=[Held("a", abilities=frozenset({"completion"}))])]).winner
+
+
+def test_model_names_are_compared_as_ollama_does():
+    assert same_model("TINY:1B", "tiny:1b")
+    assert same_model("embedder", "Embedder:latest")
+    assert not same_model("tiny", "tiny:1b")
 
 
 # -- for all of them ---------------------------------------------------------------------------

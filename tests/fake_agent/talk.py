@@ -79,7 +79,7 @@ class Talk:
             "total_tokens": figures.prompt_tokens + figures.answer_tokens,
         }
         if self.flavour.key == "llamacpp":
-            found["prompt_tokens_details"] = {"cached_tokens": 0}
+            found["prompt_tokens_details"] = {"cached_tokens": cached(figures)}
         return found
 
     def timings(self, figures: Figures) -> Json:
@@ -88,8 +88,8 @@ class Talk:
             return {}
         return {
             "timings": {
-                "cache_n": 0,
-                "prompt_n": figures.prompt_tokens,
+                "cache_n": cached(figures),
+                "prompt_n": figures.prompt_tokens - cached(figures),
                 "prompt_ms": round(figures.prompt * 1000, 3),
                 "predicted_n": figures.answer_tokens,
                 "predicted_ms": round(figures.answer * 1000, 3),
@@ -106,6 +106,11 @@ class Talk:
         if self.flavour.native:
             return [{"tool_calls": [{"index": i, **_call(c)} for i, c in enumerate(calls)]}]
         return [{"tool_calls": [part]} for i, call in enumerate(calls) for part in _parts(i, call)]
+
+
+def cached(figures: Figures) -> int:
+    """Say how much of a prompt llama.cpp remembers from before: always a third here."""
+    return figures.prompt_tokens // 3
 
 
 class Completion(Talk):

@@ -3,6 +3,7 @@
 import pytest
 from django.core.cache import cache
 
+from agents.models import Call
 from tests.security.routes import MUTATING, administration, pages, resources, routes, send
 from tests.security.world import rows
 from whoosh_site.core.models import Membership, User
@@ -278,17 +279,19 @@ def test_read_only_fields_stay_as_they_are_even_for_administrators(kind, world, 
 
 def test_a_call_takes_nothing_but_the_wish(world, with_key):
     """F03: state, team by id, author, agent and answer are not the caller's to write."""
-    body = {
-        "prompt": "hello", "state": "success", "answer": "forged", "created_by": "admin",
+    forged = {
+        "state": "success", "answer": "forged", "created_by": "admin",
         "team_id": world.people.theirs.pk, "api_key": 1, "owner": "me", "deaths": 99,
         "agent_name": "oak", "finished_at": "2020-01-01T00:00:00Z", "attempt": 9, "priority": 1,
         "source": "command", "reason": "because", "cancel_asked": True,
     }  # fmt: skip
     client = with_key(world.people.member)
-    answer = client.post("/api/v1/calls/", body, content_type="application/json").json()
-    assert (answer["state"], answer["answer"], answer["source"]) == ("queued", "", "api")
-    assert (answer["created_by"], answer["team"]) == ("member", world.people.ours.pk)
-    assert (answer["attempt"], answer["reason"], answer["agent"]) == (0, "", "")
+    before = Call.objects.count()
+    for name, value in forged.items():
+        body = {"prompt": "hello", name: value}
+        answer = client.post("/api/v1/calls/", body, content_type="application/json")
+        assert (answer.status_code, list(answer.json()["error"]["details"])) == (400, [name])
+    assert Call.objects.count() == before
 
 
 def test_every_rule_of_the_table_names_who_and_with_which_scope():

@@ -6,6 +6,8 @@ from typing import Any
 from django.contrib.auth.password_validation import validate_password
 from django.db import IntegrityError, models, transaction
 from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
@@ -19,7 +21,8 @@ from whoosh_site.core.errors import Conflict
 from whoosh_site.core.models import ApiKey, AuditEntry, Membership, Role, Team, User
 from whoosh_site.core.models.access import Scope
 from whoosh_site.core.permissions import demand
-from whoosh_site.core.rest import ReadView, TeamView, public_url
+from whoosh_site.core.rest import ReadView, Strict, TeamView, public_url
+from whoosh_site.core.rest_policy import Filters
 
 
 class MembershipSerializer(serializers.ModelSerializer[Membership]):
@@ -32,7 +35,7 @@ class MembershipSerializer(serializers.ModelSerializer[Membership]):
         fields = ["user", "role"]
 
 
-class TeamSerializer(serializers.ModelSerializer[Team]):
+class TeamSerializer(Strict, serializers.ModelSerializer[Team]):
     """A team and its members."""
 
     members = MembershipSerializer(source="memberships", many=True, read_only=True)
@@ -43,7 +46,7 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
         read_only_fields = ["id", "created_at"]
 
 
-class MemberSerializer(serializers.Serializer[Any]):
+class MemberSerializer(Strict):
     """Who gets which role."""
 
     user = serializers.CharField()
@@ -119,7 +122,7 @@ class TeamViewSet(
         return get_object_or_404(visible, pk__in=User.objects.named(name))
 
 
-class UserSerializer(serializers.ModelSerializer[User]):
+class UserSerializer(Strict, serializers.ModelSerializer[User]):
     """A person. The password is write-only and never comes back."""
 
     password = serializers.CharField(write_only=True, required=False, min_length=10)
@@ -157,12 +160,22 @@ class UserSerializer(serializers.ModelSerializer[User]):
         return super().update(instance, validated_data)
 
 
+class UserFilter(Filters):
+    """Filters of the list of people."""
+
+    name = filters.CharFilter(field_name="username")
+
+    class Meta:
+        model = User
+        fields = ["username", "email", "is_active"]
+
+
 class UserViewSet(mixins.CreateModelMixin, mixins.UpdateModelMixin, ReadView):
     """People. Only administrators make and change them."""
 
     queryset = User.objects.all()
     serializer_class = UserSerializer
-    filterset_fields = ["username", "email", "is_active"]
+    filterset_class = UserFilter
     http_method_names = ["get", "post", "patch", "head", "options"]
     rules = {
         "list": "user.view",
@@ -209,7 +222,7 @@ class UserViewSet(mixins.CreateModelMixin, mixins.UpdateModelMixin, ReadView):
         return Response(UserSerializer(request.user).data)
 
 
-class KeySerializer(serializers.ModelSerializer[ApiKey]):
+class KeySerializer(Strict, serializers.ModelSerializer[ApiKey]):
     """An API key; `key` is there only in the answer that made it."""
 
     user = serializers.CharField(source="user.username", read_only=True)
@@ -278,7 +291,7 @@ class KeyViewSet(
         services.revoke_api_key(instance, by=self.actor)
 
 
-class SettingSerializer(serializers.Serializer[Any]):
+class SettingSerializer(Strict):
     """One tunable: what it is, what it may be, what it is set to."""
 
     key = serializers.CharField(read_only=True)
@@ -291,6 +304,12 @@ class SettingSerializer(serializers.Serializer[Any]):
     value = serializers.JSONField()
 
 
+class SettingListSerializer(serializers.Serializer[Any]):
+    """All tunables; they have no pages."""
+
+    results = SettingSerializer(many=True)
+
+
 class SettingViewSet(viewsets.ViewSet):
     """Tunables of the installation, for administrators."""
 
@@ -298,11 +317,17 @@ class SettingViewSet(viewsets.ViewSet):
     lookup_value_regex = "[a-z_]+"
     serializer_class = SettingSerializer
 
-    @extend_schema(responses=SettingSerializer(many=True))
+    @extend_schema(
+        operation_id="settings_list",
+        responses=forced_singular_serializer(SettingListSerializer),
+        parameters=[OpenApiParameter("name", OpenApiTypes.STR, description="Only this key")],
+    )
     def list(self, request: Request) -> Response:
         """Return all tunables."""
         demand(Actor.of(request), "setting.view")
-        return Response({"results": [_setting(tunable) for tunable in tunables.declared()]})
+        name = request.query_params.get("name", "")
+        found = [tunable for tunable in tunables.declared() if name in ("", tunable.key)]
+        return Response({"results": [_setting(tunable) for tunable in found]})
 
     def retrieve(self, request: Request, key: str) -> Response:
         """Return one tunable."""
@@ -343,12 +368,22 @@ class AuditSerializer(serializers.ModelSerializer[AuditEntry]):
         ]
 
 
+class AuditFilter(Filters):
+    """Filters of the audit trail."""
+
+    name = filters.CharFilter(field_name="target")
+
+    class Meta:
+        model = AuditEntry
+        fields = ["actor", "action", "target_type", "target_id"]
+
+
 @extend_schema_view(list=extend_schema(description="Newest first; owners see their teams'."))
 class AuditViewSet(ReadView):
     """Who changed what, when. Nobody can change it."""
 
     queryset = AuditEntry.objects.all()
     serializer_class = AuditSerializer
-    filterset_fields = ["actor", "action", "target_type", "target_id"]
+    filterset_class = AuditFilter
     lookup_field = "number"
     rules = {"list": "audit.view", "retrieve": "audit.view"}

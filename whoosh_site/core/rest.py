@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.http import HttpRequest
-from rest_framework import mixins, viewsets
+from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,9 +19,41 @@ from whoosh_site.core.models.system import IdempotentRequest
 from whoosh_site.core.permissions import demand
 
 
+REPLAY = "Idempotent-Replay"
+"""Header of an answer that an Idempotency-Key had before."""
+
+
 def public_url(request: HttpRequest, path: str) -> str:
     """Return where people open a path: below WHOOSH_BASE_URL, or as this request was addressed."""
     return settings.BASE_URL + path if settings.BASE_URL else request.build_absolute_uri(path)
+
+
+class Strict(serializers.Serializer[Any]):
+    """Base of what is sent in: a field that nobody knows is an error, not silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the values; raises ValidationError for a name that is no field."""
+        unknown = [name for name in data if name not in self.fields] if _is_object(data) else []
+        if unknown:
+            known = ", ".join(n for n, field in self.fields.items() if not field.read_only)
+            raise serializers.ValidationError({unknown[0]: f"No such field. There are: {known}."})
+        return super().to_internal_value(data)
+
+
+class Part(Strict):
+    """Base of an object inside another one: given whole, also where the outer one is changed."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the values; raises ValidationError when a required one is missing."""
+        needed = [name for name, field in self.fields.items() if field.required]
+        missing = [name for name in needed if _is_object(data) and name not in data]
+        if missing:
+            raise serializers.ValidationError({missing[0]: "This field is required."})
+        return super().to_internal_value(data)
+
+
+def _is_object(data: Any) -> bool:
+    return isinstance(data, Mapping)
 
 
 class TeamView(viewsets.GenericViewSet):
@@ -108,5 +140,5 @@ def idempotent(method: Callable[..., Response]) -> Callable[..., Response]:
 def _again(earlier: IdempotentRequest, fingerprint: str) -> Response:
     if earlier.fingerprint != fingerprint:
         raise Conflict("This Idempotency-Key was used for another request.")
-    headers = {"Idempotent-Replay": "true"}
+    headers = {REPLAY: "true"}
     return Response(json.loads(earlier.body), status=earlier.status, headers=headers)

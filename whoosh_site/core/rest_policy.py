@@ -8,10 +8,11 @@ import math
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from django import forms
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import models
 from django.http import Http404, HttpRequest
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters import rest_framework as filters
 from rest_framework import exceptions
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import JSONParser
@@ -85,6 +86,13 @@ class Pages(CursorPagination):
     page_size_query_param = "limit"
     page_size_query_description = "Rows per page, up to 200."
 
+    def get_page_size(self, request: Request) -> int:
+        """Return the limit asked for; raises BadInput for one that is none."""
+        text = request.query_params.get(self.page_size_query_param, str(self.page_size))
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
+            raise BadInput(f"limit: use a whole number from 1 to {self.max_page_size}.")
+        return min(int(text), self.max_page_size)
+
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Return where to go on; a cursor is not signed, so its position has to be an id."""
         cursor = super().decode_cursor(request)
@@ -94,9 +102,40 @@ class Pages(CursorPagination):
         return cursor
 
 
-class DeclaredFilters(DjangoFilterBackend):
+class FlagField(forms.NullBooleanField):
+    """True, false or nothing; anything else is an error, not nothing."""
+
+    def to_python(self, value: Any) -> bool | None:
+        """Return the flag; raises ValidationError for other words."""
+        words = {"true": True, "1": True, "false": False, "0": False, "": None}
+        try:
+            return words[str(value or "").lower()]
+        except KeyError:
+            raise forms.ValidationError("Use true or false.") from None
+
+
+class Flag(filters.BooleanFilter):
+    """A filter by true or false."""
+
+    field_class = FlagField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # django-filter's own widget takes every other word for nothing.
+        super().__init__(*args, **{"widget": forms.TextInput} | kwargs)
+
+
+class Filters(filters.FilterSet):
+    """Filters of a list; a value that fits none is an error."""
+
+    FILTER_DEFAULTS = filters.FilterSet.FILTER_DEFAULTS | {
+        models.BooleanField: {"filter_class": Flag}
+    }
+
+
+class DeclaredFilters(filters.DjangoFilterBackend):
     """django-filter, strict: a parameter that no filter declares is an error, not silence."""
 
+    filterset_base = Filters
     ALWAYS = frozenset({"limit", "cursor", "format"})
 
     def filter_queryset(

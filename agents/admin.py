@@ -3,116 +3,25 @@
 from typing import Any
 
 from asgiref.sync import async_to_sync
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter as OfVisibleRows
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.utils.html import format_html
+from django.urls import path
 from django.utils.safestring import SafeString
 
 from agents import services
+from agents.forms import AgentForm, in_the_form
+from agents.live import tell
 from agents.models import Agent, AgentCapability, AgentModel, Call, Capability, Gpu, Model
+from whoosh_site.core import audit
 from whoosh_site.core.actor import Actor
-from whoosh_site.core.admin import LabelledInline, ReadOnlyAdmin, RoomAdmin
+from whoosh_site.core.admin import CREATED, LabelledInline, ReadOnlyAdmin, RoomAdmin, moment
 from whoosh_site.core.errors import WhooshError
-
-
-class AgentForm(forms.ModelForm):
-    """An agent; its endpoint is tested before it is saved."""
-
-    api_key = forms.CharField(
-        required=False,
-        label="API key",
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
-        help_text="Sent as a Bearer token. Stored encrypted and never shown; empty keeps it.",
-    )
-    forget_key = forms.BooleanField(required=False, label="Forget the stored key")
-    tags = forms.CharField(required=False, help_text="Separated by commas")
-    models_fixed = forms.CharField(
-        required=False,
-        label="Only these models",
-        help_text="Separated by commas; empty for all the host has",
-    )
-    save_anyway = forms.BooleanField(
-        required=False,
-        label="Save even if it does not answer",
-        help_text="For a host that is switched off at the moment",
-    )
-
-    class Meta:
-        model = Agent
-        fields = [
-            "name", "title", "team", "shared_with", "endpoint", "protocol", "allow_local",
-            "preferred_model", "specialization", "slots", "enabled", "maintenance", "cpu_cores",
-            "ram_gb", "min_tps", "max_response_time", "target_availability", "priority",
-        ]  # fmt: skip
-        widgets = {"shared_with": forms.CheckboxSelectMultiple}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.examination: services.Examination | None = None
-        self.initial["api_key"] = ""  # the field is always empty: only what is typed is a change
-        for name in ("tags", "models_fixed"):
-            if name in self.fields:
-                self.initial[name] = ", ".join(getattr(self.instance, name) or [])
-
-    def clean_tags(self) -> list[str]:
-        """Split."""
-        return _split(self.cleaned_data["tags"])
-
-    def clean_models_fixed(self) -> list[str]:
-        """Split."""
-        return _split(self.cleaned_data["models_fixed"])
-
-    def clean(self) -> dict[str, Any]:
-        """Ask the endpoint what it is; say what it answered."""
-        data = super().clean() or {}
-        if "endpoint" in data and self._key_would_move(data):
-            old = self.initial["endpoint"]
-            self.add_error("api_key", f"Enter it again or forget it: it was stored for {old}.")
-        if self.errors or not self._must_ask(data):
-            return data
-        try:
-            url = services.vet_endpoint(data["endpoint"], allow_local=data["allow_local"])
-        except WhooshError as error:
-            self.add_error("endpoint", error.message)
-            return data
-        self.examination = async_to_sync(services.examine)(
-            url, api_key=self.key(), protocol=data["protocol"], allow_local=data["allow_local"]
-        )
-        if not self.examination.ok and not data.get("save_anyway"):
-            self.add_error("endpoint", f"{self.examination.message} Or save it anyway, below.")
-        return data
-
-    def _must_ask(self, data: dict[str, Any]) -> bool:
-        asked = {"endpoint", "protocol", "api_key", "forget_key", "allow_local"}
-        return data.get("enabled", True) and (
-            self.instance.pk is None or bool(asked & set(self.changed_data))
-        )
-
-    def _key_would_move(self, data: dict[str, Any]) -> bool:
-        given = data.get("api_key") or data.get("forget_key") or not self.instance.api_key
-        return not given and not services.same_place(data["endpoint"], self.initial["endpoint"])
-
-    def key(self) -> str:
-        """Return the key to use: the typed one, the stored one, or none."""
-        if self.cleaned_data.get("forget_key"):
-            return ""
-        return self.cleaned_data.get("api_key") or self.instance.api_key.reveal()
-
-    def _post_clean(self) -> None:
-        # The service saves the row; the key must not be put onto the instance as plain text.
-        typed = self.cleaned_data.pop("api_key", "")
-        super()._post_clean()
-        self.cleaned_data["api_key"] = typed
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+from whoosh_site.core.models import Team
+from whoosh_site.core.templatetags.ui import amount, duration
 
 
 class Gpus(LabelledInline):
@@ -136,11 +45,44 @@ class Held(LabelledInline):
     model = AgentModel
     extra = 0
     can_delete = False
-    fields = readonly_fields = ["model", "resident", "quantization", "context_length", "tps"]
+    fields = readonly_fields = ["model", "in_memory", "quantisation", "context_length", "speed"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Models are found, not typed."""
         return False
+
+    @admin.display(description="In memory")
+    def in_memory(self, held: AgentModel) -> str:
+        """As pages call it."""
+        return "yes" if held.resident else "no"
+
+    @admin.display(description="Quantisation")
+    def quantisation(self, held: AgentModel) -> str:
+        """As pages spell it."""
+        return held.quantization or "–"
+
+    @admin.display(description="Tokens/s")
+    def speed(self, held: AgentModel) -> str:
+        """Rounded."""
+        return amount(held.tps)
+
+
+def row_changes(formset: Any) -> dict[str, list[str]]:
+    """Return what a saved list of rows added, changed and removed, in words."""
+    found = {
+        "added": [str(row) for row in formset.new_objects],
+        "changed": [str(row) for row, _ in formset.changed_objects],
+        "removed": [str(row) for row in formset.deleted_objects],
+    }
+    return {verb: rows for verb, rows in found.items() if rows}
+
+
+class ByHealth(admin.ChoicesFieldListFilter):
+    """Agents by what the last check said."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "state"
 
 
 @admin.register(Agent)
@@ -151,19 +93,18 @@ class AgentAdmin(RoomAdmin):
     form = AgentForm
     change_form_template = "agents/admin_form.html"
     list_display = [
-        "shown_name", "state", "load", "software", "held_models", "team", "slots", "enabled",
+        "shown_name", "state", "load", "software", "held_models", "team", "enabled",
     ]  # fmt: skip
     list_filter = [
-        "health__status", ("team", OfVisibleRows), "enabled", "maintenance", "protocol",
+        ("health__status", ByHealth), ("team", OfVisibleRows), "enabled", "maintenance", "protocol",
         ("capabilities__capability", OfVisibleRows),
     ]  # fmt: skip
     search_fields = ["name", "title", "endpoint", "specialization"]
     inlines = [Gpus, Skills, Held]
     actions = ["check_now", "refresh_models", "drain", "resume", "enable", "disable"]
-    LIVE = ("state", "why")
-    readonly_fields = LIVE
+    readonly_fields = ["state"]
     fieldsets = [
-        (None, {"fields": ["name", "title", "team", "shared_with", "specialization", "tags"]}),
+        (None, {"fields": ["name", "title"]}),
         (
             "Endpoint",
             {
@@ -172,7 +113,8 @@ class AgentAdmin(RoomAdmin):
                 ]
             },
         ),
-        ("State", {"fields": ["state", "why", "enabled", "maintenance"]}),
+        ("Whose, and for what", {"fields": ["team", "shared_with", "specialization", "tags"]}),
+        ("State", {"fields": ["state", "enabled", "maintenance"]}),
         ("Work", {"fields": ["slots", "preferred_model", "models_fixed", "priority"]}),
         (
             "Hardware and targets",
@@ -190,13 +132,13 @@ class AgentAdmin(RoomAdmin):
         return rows.annotate(held=models.Count("models", distinct=True))
 
     def get_fieldsets(self, request: HttpRequest, obj: Agent | None = None) -> Any:
-        """A new agent has no state yet, only its switches."""
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj is not None:
-            return fieldsets
+        """A new agent has no state and no key yet; one team alone shares with nobody."""
+        left_out = {"state", "forget_key"} if obj is None else set()
+        if Team.objects.count() == 1:
+            left_out.add("shared_with")
         return [
-            (name, options | {"fields": [f for f in options["fields"] if f not in self.LIVE]})
-            for name, options in fieldsets
+            (name, options | {"fields": [f for f in options["fields"] if f not in left_out]})
+            for name, options in super().get_fieldsets(request, obj)
         ]
 
     def get_inlines(self, request: HttpRequest, obj: Agent | None = None) -> Any:
@@ -213,21 +155,9 @@ class AgentAdmin(RoomAdmin):
         return f"{agent.name} – {agent.title}" if agent.title else agent.name
 
     @admin.display(description="State", ordering="health__status")
-    def state(self, agent: Agent) -> SafeString | str:
-        """The live badge: it fetches itself again when the agent changes."""
-        badge = render_to_string("components/_status.html", {"status": agent.status})
-        return format_html(
-            '<span id="badge-{0}" data-live="agent:{0}" data-src="{1}" data-fragment="badge">{2}'
-            "</span>",
-            agent.pk,
-            reverse("agent", args=[agent.pk]),
-            badge,
-        )
-
-    @admin.display(description="Why")
-    def why(self, agent: Agent) -> str:
-        """The reason of the state."""
-        return agent.status_reason or "–"
+    def state(self, agent: Agent) -> SafeString:
+        """The live badge and its reason."""
+        return render_to_string("agents/_badge.html", {"agent": agent})
 
     @admin.display(description="Busy")
     def load(self, agent: Agent) -> str:
@@ -265,8 +195,9 @@ class AgentAdmin(RoomAdmin):
                     allow_local=local,
                 )
         except WhooshError as error:
-            problem = error.message
-        context = {"found": found, "problem": problem}
+            problem = in_the_form(error.message)
+        said = in_the_form(found.message) if found else ""
+        context = {"found": found, "said": said, "problem": problem}
         return TemplateResponse(request, "agents/_examination.html", context)
 
     def _stored_key(self, request: HttpRequest, endpoint: str) -> str:
@@ -293,12 +224,19 @@ class AgentAdmin(RoomAdmin):
             level = messages.SUCCESS if form.examination.ok else messages.WARNING
             messages.add_message(request, level, form.examination.message)
 
+    @transaction.atomic
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Share by the service; inlines as usual."""
+        """Share by the service; save the rows below as usual, with one audit line for all."""
+        by, agent, changes = Actor.of(request), form.instance, {}
         shared = form.cleaned_data.pop("shared_with", [])
-        services.share_agent(form.instance, shared, by=Actor.of(request))
+        services.share_agent(agent, shared, by=by)
         for formset in formsets:
             self.save_formset(request, form, formset, change)
+            if found := row_changes(formset):
+                changes[formset.prefix] = found
+        if changes:
+            audit.record(by, "changed", agent, changes)
+            tell(agent)
 
     def construct_change_message(self, request: HttpRequest, form: Any, *rest: Any) -> Any:
         """Django's words; the service has written the audit line already."""
@@ -327,46 +265,56 @@ class AgentAdmin(RoomAdmin):
 
     # -- actions ------------------------------------------------------------------------------
 
-    def _each(self, request: HttpRequest, agents: Any, service: Any, verb: str, **on: bool) -> None:
-        done = 0
+    def _each(
+        self, request: HttpRequest, agents: Any, service: Any, one: str, many: str, **on: bool
+    ) -> None:
+        done = []
         for agent in agents:
             try:
                 service(agent, by=Actor.of(request), **on)
-                done += 1
+                done.append(agent)
             except WhooshError as error:
                 messages.error(request, f"{agent}: {error.message}")
         if done:
-            messages.success(request, f"{done} {verb}.")
+            said = f"{done[0]} {one}" if len(done) == 1 else f"{len(done)} agents {many}"
+            messages.success(request, f"{said}.")
 
     @admin.action(description="Check now")
     def check_now(self, request: HttpRequest, queryset: models.QuerySet[Agent]) -> None:
         """Look at the hosts at once."""
-        self._each(request, queryset, services.check_now, "are being checked")
+        self._each(request, queryset, services.check_now, "is being checked", "are being checked")
 
     @admin.action(description="Refresh models")
     def refresh_models(self, request: HttpRequest, queryset: models.QuerySet[Agent]) -> None:
         """Read the hosts' lists of models anew."""
-        self._each(request, queryset, services.refresh, "are asked for their models")
+        one, many = "is asked for its models", "are asked for their models"
+        self._each(request, queryset, services.refresh, one, many)
 
     @admin.action(description="Drain")
     def drain(self, request: HttpRequest, queryset: models.QuerySet[Agent]) -> None:
         """Start no new calls there."""
-        self._each(request, queryset, services.drain, "take no new calls", on=True)
+        self._each(
+            request, queryset, services.drain, "takes no new calls", "take no new calls", on=True
+        )
 
     @admin.action(description="Resume")
     def resume(self, request: HttpRequest, queryset: models.QuerySet[Agent]) -> None:
         """Take calls again."""
-        self._each(request, queryset, services.drain, "take calls again", on=False)
+        self._each(
+            request, queryset, services.drain, "takes calls again", "take calls again", on=False
+        )
 
     @admin.action(description="Enable")
     def enable(self, request: HttpRequest, queryset: models.QuerySet[Agent]) -> None:
         """Switch on."""
-        self._each(request, queryset, services.switch, "are switched on", on=True)
+        self._each(request, queryset, services.switch, "is switched on", "are switched on", on=True)
 
     @admin.action(description="Disable")
     def disable(self, request: HttpRequest, queryset: models.QuerySet[Agent]) -> None:
         """Switch off."""
-        self._each(request, queryset, services.switch, "are switched off", on=False)
+        self._each(
+            request, queryset, services.switch, "is switched off", "are switched off", on=False
+        )
 
 
 @admin.register(Capability)
@@ -407,19 +355,92 @@ class ModelAdmin(ReadOnlyAdmin):
         return model.count
 
 
+class ByState(admin.SimpleListFilter):
+    """Calls by the state that is shown; a call a runner looks through waits."""
+
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer every state."""
+        return list(Call.State.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Filter."""
+        return queryset.shown_as(self.value()) if self.value() else queryset
+
+
+SENT, FINISHED = moment("sent_at"), moment("finished_at")
+
+
 @admin.register(Call)
 class CallAdmin(ReadOnlyAdmin):
     """Every prompt and how it went."""
 
     word = "call"
     list_display = [
-        "id", "title", "state", "agent_name", "model_name", "created_by", "answer_tokens", "tps",
-        "total_ms", "created_at",
+        "id", "title", "state_shown", "agent_name", "model_name", "created_by", "answer_tokens",
+        "speed", "total", CREATED,
     ]  # fmt: skip
-    list_filter = ["state", "source", ("agent", OfVisibleRows), ("team", OfVisibleRows)]
+    list_filter = [ByState, "source", ("agent", OfVisibleRows), ("team", OfVisibleRows)]
     search_fields = ["title", "agent_name", "model_name"]
     date_hierarchy = "created_at"
+    FIELDSETS = {
+        "": ["title", "state_shown", "trouble", "team", "created_by", "source", CREATED],
+        "Wish": [
+            "wanted_agent", "wanted_model", "wanted_capability", "messages", "options", "schema",
+        ],
+        "Decision": ["agent", "agent_name", "model_name", "reason", "decision"],
+        "Outcome": [
+            "answer", "thinking", "tool_calls", "done_reason", "error_code", "error", "attempt",
+        ],
+        "Figures": [
+            SENT, FINISHED, "waited_here", "waited_there", "loading", "first_token", "total",
+            "prompt_tokens", "prompt_speed", "answer_tokens", "speed",
+        ],
+    }  # fmt: skip
+    fieldsets = [(name or None, {"fields": fields}) for name, fields in FIELDSETS.items()]
+    readonly_fields = [field for fields in FIELDSETS.values() for field in fields]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Call]:
         """Lists do not read the texts."""
         return super().get_queryset(request).brief()
+
+    @admin.display(description="State", ordering="state")
+    def state_shown(self, call: Call) -> str:
+        """As pages tell it."""
+        return call.shown_label
+
+    @admin.display(description="Tokens/s", ordering="tps")
+    def speed(self, call: Call) -> str:
+        """Rounded."""
+        return amount(call.tps)
+
+    @admin.display(description="Prompt tokens/s")
+    def prompt_speed(self, call: Call) -> str:
+        """Rounded."""
+        return amount(call.prompt_tps)
+
+    @admin.display(description="Waited here")
+    def waited_here(self, call: Call) -> str:
+        """Before it was sent."""
+        return duration(call.wait_ms)
+
+    @admin.display(description="Waited there")
+    def waited_there(self, call: Call) -> str:
+        """For a slot of the host."""
+        return duration(call.slot_wait_ms)
+
+    @admin.display(description="Loading")
+    def loading(self, call: Call) -> str:
+        """Loading the model."""
+        return duration(call.load_ms)
+
+    @admin.display(description="First token")
+    def first_token(self, call: Call) -> str:
+        """From sending to the first piece."""
+        return duration(call.first_token_ms)
+
+    @admin.display(description="Total", ordering="total_ms")
+    def total(self, call: Call) -> str:
+        """From sending to the end."""
+        return duration(call.total_ms)

@@ -9,10 +9,13 @@ from django.utils import timezone
 
 from agents.models import Agent, Call, Health
 from whoosh_site.core import health
+from whoosh_site.core.actor import Actor
 from whoosh_site.core.health import Finding, Question, questions
-from whoosh_site.core.leases import QUARANTINED, QUEUED, RUNNING
+from whoosh_site.core.leases import QUARANTINED
 from whoosh_site.core.models.people import User
 from whoosh_site.core.panels import Panel, panels
+from whoosh_site.core.permissions import may
+from whoosh_site.core.templatetags.ui import counted
 
 BAD = (Health.Status.OFFLINE, Health.Status.UNAUTHORISED)
 POOR = (Health.Status.OVERLOADED, Health.Status.DEGRADED)
@@ -40,8 +43,8 @@ class Figures(Panel):
             "total": len(agents),
             "online": sum(agent.status == Health.Status.ONLINE for agent in agents),
             "slots": sum(agent.slots for agent in agents),
-            "running": calls.filter(state=RUNNING, agent__isnull=False).count(),
-            "waiting": calls.filter(state=QUEUED).count(),
+            "running": calls.at_work().count(),
+            "waiting": calls.waiting().count(),
             "tokens_per_second": tokens / 60,
             "today": calls.filter(created_at__gte=now - timedelta(hours=24)).count(),
         }
@@ -71,8 +74,9 @@ class RecentCalls(Panel):
     topics = ("calls",)
 
     def context(self, user: User) -> dict[str, Any]:
-        """Return the newest ten."""
-        return {"calls": Call.objects.visible_to(user).brief()[:10]}
+        """Return the newest ten, and whether the user may add one."""
+        calls = Call.objects.visible_to(user).brief()[:10]
+        return {"calls": calls, "may_ask": may(Actor(user), "call.create", user.roles)}
 
 
 @questions.add
@@ -99,7 +103,7 @@ class AgentsAnswer(Question):
                 text = f"{agent} is {agent.status}: {agent.status_reason}".rstrip(": ")
                 yield Finding(level, text, "", agent.get_absolute_url())
         if agents and not troubled:
-            yield Finding(health.OK, f"{len(agents)} agents, none in trouble")
+            yield Finding(health.OK, f"{counted(len(agents), 'agent')}, none in trouble")
 
 
 @questions.add
@@ -116,14 +120,15 @@ class CallsFlow(Question):
         quarantined = calls.filter(state=QUARANTINED, finished_at__gte=lately).count()
         if quarantined:
             yield Finding(
-                health.ERROR, f"{quarantined} calls went into quarantine today: they failed thrice.",
+                health.ERROR, f"{counted(quarantined, 'call')} put in quarantine today.",
                 "Look at them and ask again.", "/calls/?state=quarantined",
             )  # fmt: skip
-        stuck = calls.filter(state=QUEUED, created_at__lt=timezone.now() - self.LONG)
+        stuck = calls.waiting().filter(created_at__lt=timezone.now() - self.LONG)
         oldest = stuck.order_by("created_at").first()
         if oldest is not None:
+            many = counted(stuck.count(), "call")
             yield Finding(
-                health.WARNING, f"{stuck.count()} calls wait for more than five minutes.",
+                health.WARNING, f"{many} waiting for more than five minutes.",
                 oldest.trouble, "/calls/?state=queued",
             )  # fmt: skip
         if not quarantined and oldest is None:

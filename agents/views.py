@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
@@ -20,6 +21,13 @@ from whoosh_site.core.permissions import demand, may
 
 PER_PAGE = 50
 HISTORY = 40
+DONE = {
+    "check": "is being checked; its state shows here in a moment.",
+    "drain": "takes no new calls; those in hand finish. Resume lets it work again.",
+    "resume": "takes calls again.",
+    "disable": "is switched off: it is neither used nor checked. Enable switches it on.",
+    "enable": "is switched on and being checked.",
+}
 
 
 @require_GET
@@ -49,8 +57,13 @@ def agent_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "rates": rates[::-1],
         "may_check": may(by, "agent.check", agent.team_ids),
         "may_drain": may(by, "agent.drain", [agent.team_id]),
+        "may_ask": _may_ask(request),
     }
     return page(request, "agents/detail.html", context)
+
+
+def _may_ask(request: HttpRequest) -> bool:
+    return may(Actor.of(request), "call.create", request.user.roles)
 
 
 @require_POST
@@ -65,6 +78,7 @@ def agent_action(request: HttpRequest, pk: int, action: str) -> HttpResponse:
         services.drain(agent, by=by, on=action == "drain")
     else:
         services.switch(agent, by=by, on=action == "enable")
+    messages.success(request, f"{agent} {DONE[action]}")
     return redirect(agent)
 
 
@@ -82,7 +96,8 @@ def model_list(request: HttpRequest) -> HttpResponse:
 def model_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One model on all its hosts."""
     model = get_object_or_404(_models(request), pk=pk)
-    return page(request, "agents/model.html", {"model": model})
+    context = {"model": model, "may_ask": _may_ask(request)}
+    return page(request, "agents/model.html", context)
 
 
 def _models(request: HttpRequest) -> Any:
@@ -103,7 +118,8 @@ def capability_matrix(request: HttpRequest) -> HttpResponse:
     for agent in agents:
         known = {row.capability.name: row.proficiency for row in agent.capabilities.all()}
         rows.append({"agent": agent, "cells": [known.get(name) for name in names]})
-    return page(request, "agents/matrix.html", {"names": names, "rows": rows})
+    context = {"names": names, "rows": rows, "may_ask": _may_ask(request)}
+    return page(request, "agents/matrix.html", context)
 
 
 @require_GET
@@ -114,7 +130,7 @@ def call_list(request: HttpRequest) -> HttpResponse:
     calls = Call.objects.visible_to(request.user).brief()
     state, agent = request.GET.get("state", ""), request.GET.get("agent", "")
     if state in Call.State.values:
-        calls = calls.filter(state=state)
+        calls = calls.shown_as(state)
     if agent:
         calls = calls.filter(agent_name=agent)
     found = Paginator(calls, PER_PAGE).get_page(request.GET.get("page"))
@@ -125,13 +141,14 @@ def call_list(request: HttpRequest) -> HttpResponse:
         "agents": agents,
         "state": state,
         "agent": agent,
+        "may_ask": _may_ask(request),
     }
     return page(request, "agents/calls.html", context)
 
 
 @require_GET
 @login_required
-@live("facts", "answer")
+@live("facts", "who", "waiting", "answer")
 def call_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One call: the answer as it comes, who gave it and why, the figures."""
     rows = Call.objects.visible_to(request.user).select_related("agent", "created_by", "team")
@@ -146,6 +163,7 @@ def _call_context(request: HttpRequest, call: Call) -> dict[str, Any]:
         "call": call,
         "answer": render_markdown(call.answer) if call.ended else "",
         "may_cancel": may(Actor.of(request), "call.cancel", [call.team_id]),
+        "may_ask": _may_ask(request),
     }
 
 
@@ -164,8 +182,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     """Ask, and watch the answer come."""
     if request.method == "POST":
         demand(Actor.of(request), "call.create", request.user.roles)
-    initial = {name: request.GET.get(name, "") for name in ("agent", "model", "capability")}
-    form = AskForm(request.user, request.POST or None, initial=initial)
+    form = AskForm(request.user, request.POST or None, initial=_wished(request))
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         said = [{"role": "user", "content": data["prompt"]}]
@@ -181,7 +198,24 @@ def ask(request: HttpRequest) -> HttpResponse:
         "form": form,
         "recent": mine,
         "agents": Agent.objects.visible_to(request.user).exists(),
-        "may_ask": may(Actor.of(request), "call.create", request.user.roles),
+        "may_ask": _may_ask(request),
     }
     status = 422 if form.errors else 200
     return render(request, "agents/ask.html", context, status=status)
+
+
+def _wished(request: HttpRequest) -> dict[str, str]:
+    """Return what the address already says: an earlier call to ask again, or single choices."""
+    wish = {name: request.GET.get(name, "") for name in ("agent", "model", "capability")}
+    again = request.GET.get("again", "")
+    if not (again.isdecimal() and len(again) < 19):
+        return wish
+    call = Call.objects.visible_to(request.user).filter(pk=again).first()
+    if call is None:
+        return wish
+    return {
+        "prompt": call.last_prompt,
+        "agent": call.wanted_agent,
+        "model": call.wanted_model,
+        "capability": call.wanted_capability,
+    }

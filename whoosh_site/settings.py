@@ -173,7 +173,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL else []
 CSRF_FAILURE_VIEW = "whoosh_site.core.views.csrf_failure"
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin" if _tls else None  # ignored on plain HTTP
 X_FRAME_OPTIONS = "DENY"
 if _tls:
     SECURE_HSTS_SECONDS = 31_536_000
@@ -209,6 +209,10 @@ SPECTACULAR_SETTINGS = {
         "TeamRole": "whoosh_site.core.models.people.Role",
         "MessageRole": ["system", "user", "assistant", "tool"],
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "whoosh_site.core.openapi.tell_errors",
+    ],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }
 

@@ -7,10 +7,10 @@ import pytest
 from django.utils import timezone
 
 from agents import services
-from agents.models import Agent, AgentModel, Call, Capability, Health, Model
+from agents.models import Agent, AgentModel, Call, Capability, Gpu, Health, Model
 from whoosh_site.core import leases
 from whoosh_site.core.actor import SYSTEM
-from whoosh_site.core.models import AuditEntry
+from whoosh_site.core.models import AuditEntry, Notice, Team
 
 LIST = "/admin/agents/agent/"
 ADD = f"{LIST}add/"
@@ -61,12 +61,13 @@ def messages(answer):
 
 
 def test_the_list_shows_live_state_load_and_models(admin, oak, people):
-    Health.objects.update(version="0.24.0")
+    Health.objects.update(version="0.24.0", reason="Tired")
     Call.objects.create(team=people.ours, source="api", state="running", agent=oak)
     answer = admin.get(LIST)
-    assert "oak – Old oak Online 1/4 ollama 0.24.0 1 Main 4" in text(answer)
+    assert "oak – Old oak Online Tired 1/4 ollama 0.24.0 1 Main" in text(answer)
     badge = f'id="badge-{oak.pk}" data-live="agent:{oak.pk}" data-src="/agents/{oak.pk}/"'
     assert badge in answer.content.decode()
+    assert "<title>Agents · WHOOSH</title>" in re.sub(r"\s+", " ", answer.content.decode())
 
 
 @pytest.mark.parametrize(
@@ -96,10 +97,10 @@ def test_the_list_is_filtered_and_searched(admin, oak, make_agent, query, found)
 @pytest.mark.parametrize(
     ("action", "before", "shown", "words"),
     [
-        ("drain", {}, "draining", "2 take no new calls."),
-        ("resume", {"maintenance": True}, "online", "2 take calls again."),
-        ("disable", {}, "disabled", "2 are switched off."),
-        ("enable", {"enabled": False}, "online", "2 are switched on."),
+        ("drain", {}, "draining", "2 agents take no new calls."),
+        ("resume", {"maintenance": True}, "online", "2 agents take calls again."),
+        ("disable", {}, "disabled", "2 agents are switched off."),
+        ("enable", {"enabled": False}, "online", "2 agents are switched on."),
     ],
 )
 def test_an_action_switches_the_agents_that_were_chosen(
@@ -118,8 +119,8 @@ def test_an_action_switches_the_agents_that_were_chosen(
 @pytest.mark.parametrize(
     ("action", "words", "asks"),
     [
-        ("check_now", "1 are being checked.", False),
-        ("refresh_models", "1 are asked for their models.", True),
+        ("check_now", "Old oak is being checked.", False),
+        ("refresh_models", "Old oak is asked for its models.", True),
     ],
 )
 def test_an_action_has_hosts_looked_at(admin, oak, action, words, asks):
@@ -174,7 +175,7 @@ def test_an_agent_is_tested_before_it_is_saved_and_the_form_tells_what_it_found(
     ("change", "field", "words"),
     [
         ({}, "endpoint", "wants another key: unauthorized Or save it anyway, below."),
-        ({"allow_local": None}, "endpoint", "127.0.0.1 is this machine"),
+        ({"allow_local": None}, "endpoint", "; tick 'Allow this machine' below"),
         ({"endpoint": "http://10.0.0.1/?a"}, "endpoint", "leave out user, password"),
         ({"slots": 0}, "slots", "greater than or equal to 1"),
         ({"name": "my oak"}, "name", "Use letters, digits"),
@@ -256,6 +257,47 @@ def test_the_rows_below_are_saved_with_the_form(change, people):
     assert [str(row) for row in agent.capabilities.all()] == ["law 0.9"]
 
 
+def test_changed_rows_below_stand_in_the_trail_and_reach_open_pages(change, people):
+    law, agent = Capability.objects.create(name="law"), Agent.objects.get()
+    card = Gpu.objects.create(agent=agent, name="GTX", vram_gb=4)
+    Notice.objects.all().delete()
+    change(**{
+        "gpus-TOTAL_FORMS": 1, "gpus-INITIAL_FORMS": 1, "gpus-0-id": card.pk,
+        "gpus-0-agent": agent.pk, "gpus-0-name": "GTX", "gpus-0-vram_gb": "4",
+        "gpus-0-DELETE": "on",
+        "capabilities-TOTAL_FORMS": 1, "capabilities-0-capability": law.pk,
+        "capabilities-0-proficiency": "0.9",
+    })  # fmt: skip
+    entry = AuditEntry.objects.order_by("-number").first()
+    assert (entry.action, entry.target, entry.actor) == ("changed", "oak", "admin")
+    assert entry.details == {
+        "gpus": {"removed": ["GTX (4 GB)"]},
+        "capabilities": {"added": ["law 0.9"]},
+    }
+    assert Notice.objects.filter(topic=f"agent:{agent.pk}").exists()
+
+
+def test_a_form_whose_rows_did_not_change_adds_no_line(change):
+    before = AuditEntry.objects.count()
+    change()
+    assert AuditEntry.objects.count() == before
+
+
+def test_the_endpoint_comes_first_and_a_new_agent_has_no_key_to_forget(admin, people, oak):
+    new, old = (admin.get(path).content.decode() for path in (ADD, f"{LIST}{oak.pk}/change/"))
+    for page in (new, old):
+        assert page.index('name="endpoint"') < page.index('name="team"')
+    assert ("Forget the stored key" in new, "Forget the stored key" in old) == (False, True)
+
+
+def test_an_agent_is_shared_with_other_teams_than_its_own(admin, people, oak):
+    for path in (ADD, f"{LIST}{oak.pk}/change/"):
+        offered = admin.get(path).context["adminform"].form.fields["shared_with"].queryset
+        assert list(offered) == [people.theirs]
+    Team.objects.filter(pk=people.theirs.pk).delete()
+    assert 'name="shared_with"' not in admin.get(ADD).content.decode()
+
+
 def test_the_page_of_an_agent_shows_what_its_host_holds_but_no_key(admin, oak):
     services.change_agent(oak, by=SYSTEM, api_key="s3cret")
     Health.objects.update(status="degraded", reason="One silence")
@@ -274,7 +316,8 @@ def test_the_button_tells_what_answers_there(admin, people, host):
     assert "ollama 0.24.0 answers in" in text(admin.post(f"{LIST}examine/", form))
     host.down()
     assert "connection refused." in text(admin.post(f"{LIST}examine/", form))
-    assert "is this machine" in text(admin.post(f"{LIST}examine/", {"endpoint": host.url}))
+    refused = html.unescape(text(admin.post(f"{LIST}examine/", {"endpoint": host.url})))
+    assert "is this machine or its link (127.0.0.1); tick 'Allow this machine' below" in refused
     assert not Agent.objects.exists()
 
 
@@ -312,8 +355,28 @@ def test_models_are_listed_with_their_hosts_and_not_changed(admin, oak):
 def test_calls_are_listed_without_their_texts_and_not_changed(admin, record, oak):
     (call,) = record(agent=oak, agent_name="oak", model_name="tiny:1b", tps=12.5, answer="long")
     answer = admin.get("/admin/agents/call/")
-    assert "Why? Done oak tiny:1b member" in text(answer)
+    assert "Why? Done oak tiny:1b member - 12.5" in text(answer)
     shown = answer.context["cl"].result_list[0]
     assert {"answer", "messages"} <= shown.get_deferred_fields()
     assert admin.get(f"/admin/agents/call/{call.pk}/change/").status_code == 200
     assert admin.post(f"/admin/agents/call/{call.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_call_a_runner_looks_through_is_listed_as_waiting(admin, record, oak):
+    record(title="Taken up", state="running", finished_at=None)
+    record(title="At work", state="running", agent=oak, finished_at=None)
+    shown = {
+        state: [call.title for call in admin.get(f"/admin/agents/call/?state={state}").context["cl"]
+                .result_list]
+        for state in ("queued", "running")
+    }  # fmt: skip
+    assert shown == {"queued": ["Taken up"], "running": ["At work"]}
+    assert "Taken up Waiting" in text(admin.get("/admin/agents/call/"))
+
+
+def test_figures_and_times_of_a_call_are_told_as_on_its_page(admin, record):
+    (call,) = record(tps=19.992968284320785, total_ms=65_000.4, wait_ms=12.345)
+    page = admin.get(f"/admin/agents/call/{call.pk}/change/").content.decode()
+    for words in ("20.0", "1 min 5 s", "12 ms", "data-clock", "UTC</time>"):
+        assert words in page
+    assert "19.99" not in page

@@ -68,12 +68,56 @@ def test_a_calls_page_shows_the_answer_the_figures_and_why(page, record, oak, pe
         ({"state": "canceled", "answer": "half"}, "Stopped; this is what had come by then."),
         ({"state": "quarantined", "trouble": "its process died (3 of 3)"}, "In quarantine: its"),
         ({"answer": ""}, "The answer is empty."),
-        ({"state": "running", "finished_at": None}, "Waiting for the first words"),
     ],
 )
 def test_a_calls_page_says_how_it_ended(page, record, fields, words):
     (call,) = record(**fields)
     assert words in page("viewer", f"/calls/{call.pk}/")
+
+
+def test_a_running_calls_page_says_who_works_on_it(page, record, oak):
+    (call,) = record(
+        state="running", agent=oak, agent_name="oak", model_name="tiny:1b", finished_at=None
+    )
+    path = f"/calls/{call.pk}/"
+    assert "Waiting for the first words" in page("viewer", f"{path}?fragment=waiting")
+    assert "oak · tiny:1b" in page("viewer", f"{path}?fragment=who")
+
+
+def test_a_call_that_a_runner_looks_through_still_waits(page, record, people):
+    (call,) = record(state="running", trouble="waits for a free slot on oak", finished_at=None)
+    path = f"/calls/{call.pk}/"
+    for seen in (path, "/calls/", "/calls/?state=queued", "/panels/calls/"):
+        assert "Waiting" in page("viewer", seen)
+        assert "Running" not in page("viewer", seen).replace("Running</option>", "")
+    assert "Waits for a free slot on oak" in page("viewer", f"{path}?fragment=waiting")
+    assert "No call fits" in page("viewer", "/calls/?state=running")
+
+
+def test_a_call_that_is_being_stopped_says_so(page, record, oak):
+    fields = {"agent": oak, "agent_name": "oak", "cancel_asked": True, "finished_at": None}
+    (call,) = record(state="running", **fields)
+    assert "Stopping…" in page("viewer", f"/calls/{call.pk}/?fragment=who")
+    Call.objects.update(state="canceled")
+    assert "Stopping…" not in page("viewer", f"/calls/{call.pk}/?fragment=who")
+
+
+def test_facts_show_once_they_are_known(page, record):
+    (call,) = record(state="queued", finished_at=None)
+    facts = page("viewer", f"/calls/{call.pk}/?fragment=facts")
+    for label in ("Agent", "Model", "Loading", "First token", "Total", "Waited there", "–"):
+        assert label not in facts
+    (call,) = record(slot_wait_ms=1500.0, prompt_tokens=1, answer_tokens=0)
+    facts = page("viewer", f"/calls/{call.pk}/?fragment=facts")
+    for words in ("Waited there</dt><dd>1.5 s", ">1 token<", ">0 tokens<"):
+        assert words in facts
+
+
+def test_the_answer_can_be_copied_as_it_was_written(page, record):
+    (call,) = record(answer="**Because** <b>")
+    text = page("viewer", f"/calls/{call.pk}/")
+    assert 'id="plain-answer" hidden>**Because** &lt;b&gt;</div>' in text
+    assert 'data-copy="plain-answer"' in text
 
 
 def test_a_running_call_is_stopped_by_a_button_of_those_who_may(page, record, sign_in, people):
@@ -163,3 +207,34 @@ def test_what_one_asked_lately_is_shown_to_oneself(page, oak, record, people):
     text = page("member", "/ask/")
     assert (text.count("Mine"), text.count("Others")) == (8, 0)
     assert "What you ask shows here." in page("admin", "/ask/")
+
+
+def test_asking_again_begins_with_what_was_asked(page, record, oak):
+    (call,) = record(
+        messages=[{"role": "system", "content": "Be brief"}, {"role": "user", "content": "Why?"}],
+        wanted_agent="oak", wanted_model="tiny:1b", wanted_capability="law",
+    )  # fmt: skip
+    assert f'href="/ask/?again={call.pk}"' in page("member", f"/calls/{call.pk}/")
+    text = page("member", f"/ask/?again={call.pk}")
+    assert "autofocus>Why?</textarea>" in text
+    for choice in ("oak", "tiny:1b", "law"):
+        assert f'<option value="{choice}" selected>' in text
+
+
+@pytest.mark.parametrize("again", ["{call}", "x", "99999999999999999999", "123456"])
+def test_a_call_one_may_not_see_is_not_asked_again(page, record, oak, people, again):
+    (call,) = record(team=people.theirs, messages=[{"role": "user", "content": "Theirs"}])
+    assert "Theirs" not in page("member", f"/ask/?again={again.format(call=call.pk)}")
+
+
+def test_a_model_the_chosen_agent_lacks_is_refused_with_those_it_has(
+    sign_in, people, oak, make_agent
+):
+    make_agent("elm", models={"their:1b": {}})
+    form = {"prompt": "Why?", "agent": "oak", "model": "their:1b"}
+    answer = sign_in(people.member).post("/ask/", form)
+    assert answer.status_code == 422
+    assert "oak does not have their:1b. Choose one it has, or any: big:70b, tiny:1b." in (
+        answer.content.decode()
+    )
+    assert not Call.objects.exists()

@@ -110,16 +110,58 @@ def test_owners_switch_by_a_button_and_come_back(sign_in, people, oak, action, s
     assert sign_in(people.stranger).post(path).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("check", "Old oak is being checked"),
+        ("drain", "Old oak takes no new calls"),
+        ("resume", "Old oak takes calls again."),
+        ("disable", "Old oak is switched off"),
+        ("enable", "Old oak is switched on"),
+    ],
+)
+def test_a_button_says_what_it_did(sign_in, people, oak, action, words):
+    answer = sign_in(people.owner).post(f"/agents/{oak.pk}/{action}/", follow=True)
+    assert words in answer.content.decode()
+
+
+def test_those_who_may_not_ask_are_offered_no_way_to(page, oak, record):
+    (call,) = record(agent=oak)
+    model = AgentModel.objects.first().model_id
+    paths = (f"/agents/{oak.pk}/", f"/models/{model}/", f"/calls/{call.pk}/", "/agents/matrix/")
+    for path in paths:
+        assert 'href="/ask/?' not in page("viewer", path)
+        assert 'href="/ask/?' in page("member", path)
+
+
+def test_a_model_that_runs_elsewhere_is_marked(page, oak):
+    AgentModel.objects.filter(model__name="big:70b").update(remote_host="https://ollama.com:443")
+    model = AgentModel.objects.get(model__name="big:70b").model_id
+    for path in (f"/agents/{oak.pk}/", f"/models/{model}/"):
+        assert page("viewer", path).count(">cloud</span>") == 1
+    assert "oak, cloud" in page("viewer", "/models/")
+
+
+def test_a_model_in_memory_says_for_how_long(page, oak):
+    AgentModel.objects.filter(resident=True).update(resident_until=timezone.now() + leases.LEASE)
+    assert "data-left>until 20" in page("viewer", f"/agents/{oak.pk}/")
+
+
+def test_a_name_stands_under_the_title_only_if_they_differ(page, make_agent):
+    make_agent("elm", endpoint="http://10.9.9.9:1")
+    assert "elm · http://10.9.9.9:1" not in page("viewer", "/agents/")
+
+
 def test_editors_have_a_host_looked_at_by_a_button(sign_in, people, oak):
     Health.objects.update(due_at=timezone.now() + leases.LEASE)
     assert sign_in(people.member).post(f"/agents/{oak.pk}/check/").status_code == 302
     assert Health.objects.get().due_at <= timezone.now()
 
 
-def test_the_matrix_shows_proficiency_in_percent(page, oak, make_agent):
+def test_the_matrix_shows_proficiency_as_it_is_written(page, oak, make_agent):
     services.set_capabilities(make_agent("elm"), {"art": 0.25, "law": 0}, by=SYSTEM)
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page("viewer", "/agents/matrix/")))
-    assert "Agent art law elm 25 0 oak · 90 " in text
+    assert "Agent art law elm 0.25 0 oak · 0.9 " in text
 
 
 # -- models ------------------------------------------------------------------------------------
@@ -155,7 +197,7 @@ def test_a_fragment_is_a_part_of_its_page(page, oak, record, people):
         "/models/": ["rows"],
         f"/models/{model.pk}/": ["rows"],
         "/calls/": ["rows"],
-        f"/calls/{call.pk}/": ["facts", "answer"],
+        f"/calls/{call.pk}/": ["who", "facts", "answer"],
     }
     for path, names in parts.items():
         whole = page("viewer", path)

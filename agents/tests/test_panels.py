@@ -22,12 +22,13 @@ def test_the_figures_are_of_what_one_sees(make_agent, people, record):
     make_agent("ash", team=people.theirs, slots=50)
     record(2, state="running", agent=oak, finished_at=None)
     record(state="queued", finished_at=None)
+    record(state="running", finished_at=None)  # a runner looks for an agent
     record(answer_tokens=120)
     record(answer_tokens=999, finished_at=timezone.now() - timedelta(minutes=2))
     record(answer_tokens=999, created_at=timezone.now() - timedelta(days=2), finished_at=None)
     assert Figures().context(people.viewer) == {
-        "total": 1, "online": 1, "slots": 3, "running": 2, "waiting": 1,
-        "tokens_per_second": 2.0, "today": 5,
+        "total": 1, "online": 1, "slots": 3, "running": 2, "waiting": 2,
+        "tokens_per_second": 2.0, "today": 6,
     }  # fmt: skip
     assert Figures().context(people.admin)["slots"] == 53
 
@@ -92,8 +93,8 @@ def test_calls_in_quarantine_and_calls_that_wait_long_are_told(people, record):
     record(state="queued", finished_at=None)
     record(2, state="quarantined")
     assert found(CallsFlow) == [
-        ("error", "2 calls are in quarantine: their process died thrice."),
-        ("warning", "1 calls wait for more than five minutes."),
+        ("error", "2 calls put in quarantine today."),
+        ("warning", "1 call waiting for more than five minutes."),
     ]
     assert [finding.advice for finding in CallsFlow().ask(people.viewer)][1] == "waits for oak"
     assert found(CallsFlow, people.stranger) == [("ok", "No call is stuck")]

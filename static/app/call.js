@@ -28,7 +28,6 @@ document.addEventListener('DOMContentLoaded', () => {
         thought = piece.thought_at + [...piece.thinking].length;
       }
       thinking.closest('details').hidden = !thought;
-      area.querySelector('[data-waiting]').hidden = true;
     }
   });
 });

@@ -65,7 +65,10 @@
   function show(state) {
     document.documentElement.dataset.live = state;
     const sign = document.getElementById('live-state');
-    if (sign) sign.title = state === 'on' ? 'Live' : 'Connecting…';
+    if (!sign || sign.dataset.said === state) return;
+    sign.dataset.said = state;
+    sign.title = state === 'on' ? 'Live' : 'Connecting…';
+    sign.querySelector('[data-words]').textContent = sign.title;
   }
 
   document.addEventListener('htmx:ws:after:connection', (event) => {

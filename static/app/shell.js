@@ -11,10 +11,25 @@ function relative(moment) {
   return '';
 }
 
+function left(moment) {
+  const seconds = (moment - Date.now()) / 1000;
+  if (seconds > 365 * 86400) return 'for good';
+  if (seconds < 60) return seconds > 0 ? 'for less than a minute' : 'until just now';
+  for (const [unit, size] of [['d', 86400], ['h', 3600], ['min', 60]]) {
+    if (seconds >= size) return `for ${Math.round(seconds / size)} ${unit}`;
+  }
+  return '';
+}
+
 function tellTimes(root) {
   for (const element of root.querySelectorAll('time[data-ago]')) {
     const moment = new Date(element.dateTime);
     element.textContent = relative(moment);
+    element.title = moment.toLocaleString();
+  }
+  for (const element of root.querySelectorAll('time[data-left]')) {
+    const moment = new Date(element.dateTime);
+    element.textContent = left(moment);
     element.title = moment.toLocaleString();
   }
   for (const element of root.querySelectorAll('time[data-clock]')) {
@@ -28,10 +43,45 @@ function toggleMenu(button) {
   button.setAttribute('aria-expanded', String(open));
 }
 
+function closeMenu() {
+  const button = document.querySelector('[data-menu][aria-expanded="true"]');
+  if (!button) return;
+  toggleMenu(button);
+  button.focus();
+}
+
+// Browsers offer the clipboard on https and localhost only; elsewhere a selection is copied.
+function copySelected(text) {
+  const before = document.activeElement;
+  const area = document.createElement('textarea');
+  area.value = text;
+  area.className = 'visually-hidden';
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand('copy');
+  area.remove();
+  before?.focus();
+  return done;
+}
+
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copySelected(text);
+  }
+}
+
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
-  await navigator.clipboard.writeText(source.value ?? source.textContent);
-  button.querySelector('[data-label]').textContent = 'Copied';
+  const label = button.querySelector('[data-label]');
+  const before = label.dataset.before ?? label.textContent;
+  label.dataset.before = before;
+  const done = await copied(source.value ?? source.textContent);
+  if (!done) source.select?.();
+  label.textContent = done ? 'Copied' : 'Press Ctrl+C';
+  setTimeout(() => { label.textContent = before; }, 3000);
 }
 
 document.addEventListener('click', (event) => {
@@ -47,6 +97,7 @@ document.addEventListener('submit', (event) => {
 });
 
 document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape') closeMenu();
   const typing = event.target.closest('input, textarea, select, [contenteditable]');
   if (event.key === '/' && !typing) {
     const search = document.getElementById('search');
@@ -62,6 +113,10 @@ document.addEventListener('keydown', (event) => {
 document.addEventListener('change', (event) => {
   if (event.target.matches('[data-submits]')) event.target.form.requestSubmit();
   if (event.target.matches('select[name="theme"]')) window.whooshTheme.follow(event.target.value);
+});
+
+document.addEventListener('focusin', (event) => {
+  if (event.target.id === 'fresh-key') event.target.select();
 });
 
 document.addEventListener('DOMContentLoaded', () => tellTimes(document));

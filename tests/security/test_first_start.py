@@ -230,3 +230,18 @@ def test_the_checks_of_deployment_find_nothing_dangerous(tmp_path):
     assert shown.returncode == 0, shown.stderr
     # The proxy in front redirects, and its owner decides about sub-domains and preloading.
     assert set(eval(shown.stdout)) <= {"security.W005", "security.W008", "security.W021"}
+
+
+@pytest.mark.parametrize(
+    ("base", "policy"), [("https://whoosh.example.org", "same-origin"), ("", "None")]
+)
+def test_windows_of_other_sites_are_kept_apart_where_browsers_can(base, policy, tmp_path):
+    """E10: on plain HTTP they cannot, and would complain on every page."""
+    code = (
+        "import django; django.setup();"
+        "from django.test import Client;"
+        "answer = Client(headers={'host': 'localhost'}).get('/healthz');"
+        "print(answer.headers.get('Cross-Origin-Opener-Policy'))"
+    )
+    shown = started(tmp_path, code, WHOOSH_BASE_URL=base)
+    assert shown.stdout.split() == [policy], shown.stderr

@@ -275,7 +275,7 @@ def test_a_key_is_shown_once(world, sign_in, with_key):
 def test_the_page_shows_a_key_once(world, sign_in):
     """F05: reloading the account page does not bring it back."""
     browser = sign_in(world.people.owner)
-    answer = browser.post("/account/keys/", {"name": "k", "scopes": ["read"]})
+    answer = browser.post("/account/keys/", {"name": "k", "scopes": ["read"]}, follow=True)
     text = answer.context["fresh_text"]
     assert text in answer.content.decode()
     assert answer["Cache-Control"] == "no-store"

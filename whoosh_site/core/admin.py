@@ -1,5 +1,6 @@
 """Administration of people and system."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -13,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from whoosh_site.core import audit, services, tunables
 from whoosh_site.core.actor import Actor
@@ -29,6 +31,25 @@ from whoosh_site.core.models import (
 )
 from whoosh_site.core.permissions import may
 from whoosh_site.core.rest import public_url, teams_of
+from whoosh_site.core.templatetags.ui import clock, icon
+
+
+def moment(field: str, label: str = "") -> Callable[[Any], SafeString | str]:
+    """Return a column that tells a time as pages do: in the reader's own zone."""
+
+    @admin.display(description=label or field.replace("_", " ").capitalize(), ordering=field)
+    def told(row: Any) -> SafeString | str:
+        return clock(getattr(row, field))
+
+    told.__name__ = field
+    return told
+
+
+LAST_LOGIN, JOINED = moment("last_login"), moment("date_joined")
+CREATED, USED = moment("created_at"), moment("last_used_at")
+EXPIRES, AT = moment("expires_at"), moment("at")
+STARTED, BEAT = moment("started_at"), moment("beat_at")
+LAST_AT, UNTIL = moment("last_at"), moment("until")
 
 
 class RoomAdmin(admin.ModelAdmin):
@@ -75,7 +96,7 @@ class RoomAdmin(admin.ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Filter by what the page offers; Django would take every column of the row."""
-        offered = [name if isinstance(name, str) else name[0] for name in self.list_filter]
+        offered = [_looked_up(found) for found in self.list_filter]
         named = any(
             f"{lookup}__".startswith(f"{n}__") for n in (*offered, self.date_hierarchy) if n
         )
@@ -119,6 +140,13 @@ class RoomAdmin(admin.ModelAdmin):
         queryset.delete()
         for obj in gone:
             audit.record(Actor.of(request), "deleted", obj)
+
+
+def _looked_up(found: Any) -> str:
+    """Return what a filter of a list looks up: a field, a field with a class, or a class alone."""
+    if isinstance(found, str):
+        return found
+    return str(found[0] if isinstance(found, tuple) else found.parameter_name)
 
 
 class ReadOnlyAdmin(RoomAdmin):
@@ -176,7 +204,7 @@ class MembersOfTeam(LabelledInline):
 class UserAdmin(RoomAdmin, DjangoUserAdmin):
     """People: sign-in, teams, password links."""
 
-    list_display = ["username", "email", "is_active", "is_superuser", "teams", "last_login"]
+    list_display = ["user_name", "email", "is_active", "is_superuser", "teams", LAST_LOGIN]
     list_filter = ["is_active", "is_superuser", "is_staff", "memberships__team"]
     search_fields = ["username", "email", "first_name", "last_name"]
     actions = ["make_password_link", "switch_off", "switch_on"]
@@ -186,13 +214,24 @@ class UserAdmin(RoomAdmin, DjangoUserAdmin):
         (None, {"fields": ["username", "password"]}),
         ("Person", {"fields": ["first_name", "last_name", "email"]}),
         ("Access", {"fields": ["is_active", "is_staff", "is_superuser"]}),
-        ("Dates", {"fields": ["last_login", "date_joined"]}),
+        ("Dates", {"fields": [LAST_LOGIN, JOINED]}),
     ]
-    readonly_fields = ["last_login", "date_joined"]
+    readonly_fields = [LAST_LOGIN, JOINED]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[User]:
         """Return users with their teams."""
         return super().get_queryset(request).prefetch_related("memberships__team")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Call the user name as every page does."""
+        if db_field.name == "username":
+            kwargs["label"] = "User name"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @admin.display(description="User name", ordering="username")
+    def user_name(self, user: User) -> str:
+        """The name to sign in with."""
+        return user.username
 
     @admin.display(description="Teams")
     def teams(self, user: User) -> str:
@@ -205,7 +244,7 @@ class UserAdmin(RoomAdmin, DjangoUserAdmin):
         for user in users:
             path = services.password_link(user, by=Actor.of(request))
             url = public_url(request, path)
-            messages.success(request, format_html("{}: <code>{}</code>", user, url))
+            messages.success(request, _link_to_give(user, url))
 
     @admin.action(description="Switch off")
     def switch_off(self, request: HttpRequest, users: models.QuerySet[User]) -> None:
@@ -224,12 +263,26 @@ class UserAdmin(RoomAdmin, DjangoUserAdmin):
             messages.success(request, f"{user} is switched {'on' if on else 'off'}.")
 
 
+def _link_to_give(user: User, url: str) -> SafeString:
+    """Return the message with the link, a button that copies it, and what to do with it."""
+    return format_html(
+        "Send this link to {0}; it sets a new password once, within two days:"
+        '<div class="wh-link"><span id="link-{1}"><code>{2}</code></span> '
+        '<button class="btn btn-sm" type="button" data-copy="link-{1}">{3} '
+        "<span data-label>Copy</span></button></div>",
+        user,
+        user.pk,
+        url,
+        icon("copy"),
+    )
+
+
 @admin.register(Team)
 class TeamAdmin(RoomAdmin):
     """Teams and their members."""
 
     word = "team"
-    list_display = ["name", "members", "created_at"]
+    list_display = ["name", "members", CREATED]
     search_fields = ["name"]
     ordering = ["name"]
     inlines = [MembersOfTeam]
@@ -256,10 +309,17 @@ class TeamAdmin(RoomAdmin):
 class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys of everybody. They are made on the account page; here they are revoked."""
 
-    list_display = ["name", "prefix", "user", "scopes", "last_used_at", "expires_at", "created_at"]
+    list_display = ["name", "prefix", "user", "shown_scopes", USED, EXPIRES, CREATED]
     list_filter = ["user"]
     search_fields = ["name", "prefix", "user__username"]
-    fields = ["user", "name", "prefix", "scopes", "created_at", "last_used_at", "expires_at"]
+    fields = readonly_fields = [
+        "user", "name", "prefix", "shown_scopes", CREATED, USED, EXPIRES,
+    ]  # fmt: skip
+
+    @admin.display(description="Scopes")
+    def shown_scopes(self, key: ApiKey) -> str:
+        """Words with commas."""
+        return ", ".join(key.scopes)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Administrators revoke."""
@@ -277,7 +337,11 @@ class AuditAdmin(ReadOnlyAdmin):
     """The audit trail."""
 
     word = "audit"
-    list_display = ["number", "at", "actor", "action", "target_type", "target"]
+    list_display = ["number", AT, "actor", "action", "target_type", "target"]
+    fields = readonly_fields = [
+        "number", AT, "actor", "action", "target_type", "target_id", "target", "details",
+        "previous", "digest",
+    ]  # fmt: skip
     list_filter = ["action", "target_type"]
     search_fields = ["actor", "target"]
     ordering = ["-number"]
@@ -287,14 +351,16 @@ class AuditAdmin(ReadOnlyAdmin):
 class ProcessAdmin(ReadOnlyAdmin):
     """Resident processes and their signs of life."""
 
-    list_display = ["job", "host", "pid", "started_at", "beat_at", "carrying"]
+    list_display = ["job", "host", "pid", STARTED, BEAT, "carrying"]
+    fields = readonly_fields = ["job", "host", "owner", "pid", STARTED, BEAT, "carrying"]
 
 
 @admin.register(Lockout)
 class LockoutAdmin(ReadOnlyAdmin):
     """Accounts and addresses that guess; deleting a row lets them try again at once."""
 
-    list_display = ["subject", "failures", "last_at", "until"]
+    list_display = ["subject", "failures", LAST_AT, UNTIL]
+    fields = readonly_fields = ["subject", "failures", LAST_AT, UNTIL]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Administrators forgive."""

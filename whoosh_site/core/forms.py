@@ -60,6 +60,14 @@ class PasswordForm(Styled, forms.Form):
         return data
 
 
+class NewPasswordForm(PasswordForm):
+    """A new password by a one-time link: nothing else is on the page."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].widget.attrs["autofocus"] = True
+
+
 class ChangePasswordForm(PasswordForm):
     """A new password of somebody who knows the current one."""
 
@@ -90,7 +98,12 @@ class ChangePasswordForm(PasswordForm):
 class SetupForm(PasswordForm):
     """The first administrator."""
 
-    username = forms.CharField(max_length=150, validators=[User.username_validator])
+    username = forms.CharField(
+        label="User name",
+        max_length=150,
+        validators=[User.username_validator],
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
     email = forms.EmailField(required=False, label="E-mail (optional)")
     field_order = ("username", "email", "password", "again")
 

@@ -3,15 +3,21 @@
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
-from urllib.parse import unquote
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.shortcuts import render, resolve_url
-from django.utils.http import urlencode
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from whoosh_site.core import tunables
@@ -147,6 +153,48 @@ def seen_before(request: HttpRequest) -> int:
     return hub.settled if hub.running else last_seen()
 
 
+def _explained(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
+    template = "components/_problem.html" if getattr(request, "htmx", False) else "problem.html"
+    context = {"title": title, "advice": advice, "status": status}
+    return render(request, template, context, status=status)
+
+
+def _wrong_method(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Explain an address that only a button may call, such as one kept from a lost session."""
+    if request.path.startswith("/api/"):
+        return response
+    advice = "This address belongs to a button of another page. Go there and press it again."
+    page = _explained(request, 405, "Not a page", advice)
+    page["Allow"] = response["Allow"]
+    return page
+
+
+def _to_sign_in(url: str) -> bool:
+    """Whether a redirect asks for a sign-in first; signing out leads there too, but not onward."""
+    there = urlsplit(url)
+    return there.path == resolve_url(settings.LOGIN_URL) and "next" in parse_qs(there.query)
+
+
+def _sign_in_first(request: HttpRequest, response: HttpResponseRedirect) -> HttpResponse:
+    """Send to the sign-in so that it leads back to a page, never to the address of a button."""
+    login, htmx = resolve_url(settings.LOGIN_URL), getattr(request, "htmx", False)
+    if htmx and not htmx.boosted:
+        way = {"next": htmx.current_url_abs_path or "/"}
+        return HttpResponse(status=204, headers={"HX-Redirect": f"{login}?{urlencode(way)}"})
+    if request.method in ("GET", "HEAD"):
+        return response
+    return HttpResponseRedirect(f"{login}?next={quote(_page_before(request))}")
+
+
+def _page_before(request: HttpRequest) -> str:
+    """Return the page of ours whose form was sent, or the dashboard."""
+    before = request.headers.get("referer", "")
+    if not url_has_allowed_host_and_scheme(before, {request.get_host()}):
+        return "/"
+    there = urlsplit(before)
+    return f"{there.path}?{there.query}" if there.query else there.path or "/"
+
+
 class PageErrors:
     """Note what a page has seen, and turn our errors into pages; the API has its own handler."""
 
@@ -154,16 +202,13 @@ class PageErrors:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass on; a htmx request that needs a sign-in is told to go there as a whole page."""
+        """Pass on; explain a wrong method, and lead from the sign-in back to a page."""
         request.live_seq = seen_before(request)  # type: ignore[attr-defined]
         response = self.get_response(request)
-        partial = getattr(request, "htmx", False) and not request.htmx.boosted
-        if partial and isinstance(response, HttpResponseRedirect):
-            login = resolve_url(settings.LOGIN_URL)
-            if response.url.startswith(login):
-                onward = request.htmx.current_url_abs_path or "/"
-                response = HttpResponse(status=204)
-                response["HX-Redirect"] = f"{login}?{urlencode({'next': onward})}"
+        if isinstance(response, HttpResponseNotAllowed):
+            return _wrong_method(request, response)
+        if isinstance(response, HttpResponseRedirect) and _to_sign_in(response.url):
+            return _sign_in_first(request, response)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -172,9 +217,7 @@ class PageErrors:
             return None
         if error.status == 404:
             raise Http404(error.message) from error
-        template = "components/_problem.html" if getattr(request, "htmx", False) else "problem.html"
-        context = {"title": "Not possible", "advice": error.message, "status": error.status}
-        response = render(request, template, context, status=error.status)
+        response = _explained(request, error.status, "Not possible", error.message)
         if isinstance(error, TooMany):
             response["Retry-After"] = str(max(1, round(error.retry_after)))
         return response

@@ -20,15 +20,18 @@ from whoosh_site.core.forms import (
     ChangePasswordForm,
     KeyForm,
     LoginForm,
-    PasswordForm,
+    NewPasswordForm,
     PreferencesForm,
     SetupForm,
 )
 from whoosh_site.core.live.fragments import live
 from whoosh_site.core.models.access import ApiKey, OneTimeLink
+from whoosh_site.core.models.people import User
 from whoosh_site.core.panels import panels
 from whoosh_site.core.search import search
+from whoosh_site.core.secrets import decrypt, encrypt
 
+FRESH = "fresh_key"  # in the session, encrypted, until the account page has shown it
 BACKEND = "whoosh_site.core.auth.NameOrEmailBackend"
 
 
@@ -78,18 +81,27 @@ def welcome(request: HttpRequest, token: str) -> HttpResponse:
     """Spend a one-time link: the first administrator, or a new password."""
     link = OneTimeLink.find(token)
     if link is None:
-        raise NotFound("This link is used up or too old.")
+        return _spent(request)
     first = link.purpose == OneTimeLink.Purpose.SETUP
-    form = (SetupForm if first else PasswordForm)(request.POST or None)
+    form = (SetupForm if first else NewPasswordForm)(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             user = _spend(token, form.cleaned_data, first=first)
+        except NotFound:  # somebody was faster
+            return _spent(request)
         except (BadInput, IntegrityError) as error:
             form.add_error("password", getattr(error, "message", "This name is taken."))
         else:
             login(request, user, BACKEND)
             return redirect("dashboard")
     return render(request, "core/welcome.html", {"form": form, "first": first, "for": link.user})
+
+
+def _spent(request: HttpRequest) -> HttpResponse:
+    """Say that a link is dead, and the way on."""
+    way = "Ask an administrator" if User.objects.administrators().exists() else "Start WHOOSH again"
+    advice = f"It works once, for two days. If you have a password, sign in. {way} for a new link."
+    return problem(request, 404, "This link is used up or too old", advice)
 
 
 def _spend(token: str, data: dict[str, Any], *, first: bool) -> Any:
@@ -111,7 +123,16 @@ def account(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _keep(request, form):
         messages.success(request, "Saved.")
         return redirect("account")
-    return _account(request, form=form)
+    return _account(request, form=form, **_fresh_key(request))
+
+
+def _fresh_key(request: HttpRequest) -> dict[str, str]:
+    """Return the key made a moment ago, and forget it: it is shown by one page only."""
+    fresh = request.session.pop(FRESH, None)
+    if fresh is None:
+        return {}
+    request.session.save()  # before it is shown, not after
+    return {"fresh_name": fresh["name"], "fresh_text": decrypt(fresh["text"])}
 
 
 def _account(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpResponse:
@@ -143,10 +164,12 @@ def _keep(request: HttpRequest, form: PreferencesForm) -> bool:
 
 
 @sensitive_post_parameters()
-@require_POST
+@require_http_methods(["GET", "POST"])
 @login_required
 def change_password(request: HttpRequest) -> HttpResponse:
     """Set a new password; this session goes on, all others end."""
+    if request.method == "GET":  # a refused form stays in the address bar
+        return redirect("account")
     form, user = ChangePasswordForm(request, request.POST), request.user
     if form.is_valid():
         try:
@@ -162,10 +185,12 @@ def change_password(request: HttpRequest) -> HttpResponse:
     return _account(request, password_form=form, status=422)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @login_required
 def create_key(request: HttpRequest) -> HttpResponse:
-    """Make an API key and show it this once."""
+    """Make an API key; the account page shows it once."""
+    if request.method == "GET":  # a refused form stays in the address bar
+        return redirect("account")
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _account(request, key_form=form, status=422)
@@ -181,7 +206,8 @@ def create_key(request: HttpRequest) -> HttpResponse:
     except WhooshError as error:
         form.add_error("scopes", error.message)
         return _account(request, key_form=form, status=422)
-    return _account(request, fresh_key=key, fresh_text=text)
+    request.session[FRESH] = {"name": key.name, "text": encrypt(text)}
+    return redirect("account")
 
 
 @require_POST
@@ -255,5 +281,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500, without touching the database."""
     if request.path.startswith("/api/"):
         return problem(request, 500, "Error", "Something broke here. It was logged.")
-    text = "<!doctype html><title>Error</title><h1>Something broke here</h1><p>It was logged."
+    text = "<!doctype html><html lang=en><title>Error</title><h1>Something broke here</h1><p>It was logged."
     return HttpResponse(text, status=500)

@@ -73,9 +73,21 @@ def size(count: int | None) -> str:
 
 
 @register.filter
-def percent(share: float | None) -> str:
-    """Write a share from 0 to 1 as percent."""
-    return "" if share is None else f"{share * 100:.0f}"
+def share(value: float) -> str:
+    """Write a share from 0 to 1 as people give it: 0.9, 0.25."""
+    return f"{value:g}"
+
+
+@register.filter
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: 1 token, 1,200 tokens."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+@register.filter
+def unless_told(value: object) -> str:
+    """Return the class of a cell without a value: phones leave it out."""
+    return " wh-untold" if value in (None, "") else ""
 
 
 @register.simple_tag
@@ -97,6 +109,18 @@ def clock(moment: datetime | None) -> SafeString | str:
         '<time datetime="{}" data-clock>{} UTC</time>',
         moment.isoformat(),
         f"{moment:%Y-%m-%d %H:%M:%S}",
+    )
+
+
+@register.simple_tag
+def remaining(moment: datetime | None) -> SafeString | str:
+    """Return for how long something still holds; the page keeps telling it."""
+    if moment is None:
+        return ""
+    return format_html(
+        '<time datetime="{}" data-left>until {} UTC</time>',
+        moment.isoformat(),
+        f"{moment:%Y-%m-%d %H:%M}",
     )
 
 

@@ -1,0 +1,64 @@
+"""Addresses of buttons, lost sessions and dead links: every way ends on a page that helps."""
+
+import pytest
+from django.test import Client
+
+from whoosh_site.core.models import OneTimeLink, User
+
+
+def test_the_address_of_a_button_is_explained(people, sign_in, make_agent):
+    answer = sign_in(people.owner).get(f"/agents/{make_agent('oak').pk}/drain/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "belongs to a button of another page" in answer.content.decode()
+
+
+def test_the_api_keeps_its_own_words_for_a_wrong_method(people, sign_in):
+    answer = sign_in(people.member).delete("/api/v1/calls/")
+    assert (answer.status_code, answer["Content-Type"]) == (405, "application/json")
+
+
+@pytest.mark.parametrize(
+    ("referer", "onward"),
+    [
+        ("http://testserver/agents/2/", "/agents/2/"),
+        ("http://testserver/calls/?state=error", "/calls/%3Fstate%3Derror"),
+        ("http://evil.example/agents/2/", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_button_pressed_after_the_session_ended_leads_back_to_its_page(db, referer, onward):
+    answer = Client().post("/agents/2/drain/", headers={"referer": referer})
+    assert answer["Location"] == f"/login/?next={onward}"
+
+
+def test_signing_out_leads_to_the_plain_sign_in(people, sign_in):
+    assert sign_in(people.member).post("/logout/")["Location"] == "/login/"
+
+
+@pytest.mark.parametrize("path", ["/account/keys/", "/account/password/"])
+def test_the_address_of_a_refused_form_leads_to_the_account(people, sign_in, path):
+    assert sign_in(people.member).get(path)["Location"] == "/account/"
+
+
+def test_a_spent_link_says_so_and_leads_to_the_sign_in(people):
+    path = OneTimeLink.make(OneTimeLink.Purpose.PASSWORD, people.viewer)
+    new = {"password": "another-pass-word-2", "again": "another-pass-word-2"}
+    assert Client().post(path, new).status_code == 302
+    for answer in (Client().get(path), Client().post(path, new)):
+        text = answer.content.decode()
+        assert answer.status_code == 404
+        assert "This link is used up or too old" in text
+        assert 'href="/login/"' in text
+
+
+def test_a_spent_set_up_link_without_an_administrator_says_how_to_get_another(db):
+    User.objects.filter(is_superuser=True).delete()
+    assert "Start WHOOSH again for a new link." in Client().get("/welcome/x/").content.decode()
+
+
+def test_the_set_up_page_begins_with_the_user_name(db):
+    text = Client().get(OneTimeLink.make(OneTimeLink.Purpose.SETUP)).content.decode()
+    name = text[text.index('name="username"') :].partition(">")[0]
+    assert "autofocus" in name
+    assert 'autocomplete="username"' in name
+    assert "User name" in text

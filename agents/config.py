@@ -61,6 +61,7 @@ AGENT = keys(
     capabilities={
         "type": ["array", "object"],
         "items": NAME,
+        "propertyNames": NAME,
         "additionalProperties": SHARE,
     },
     hardware=keys(

@@ -55,6 +55,12 @@ class AgentTalksNonsense(AgentError):
     retryable = False
 
 
+class AgentMoved(AgentTalksNonsense):
+    """The endpoint sends elsewhere; says where."""
+
+    code = "agent_moved"
+
+
 class RequestRefused(AgentError):
     """The host understands the request and will not do it."""
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from agents import services
 from agents.forms import AskForm
 from agents.markdown import render_markdown
-from agents.models import Agent, AgentModel, Call, Capability, Model
+from agents.models import Agent, AgentModel, Call, Capability, Model, with_models
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.live.fragments import live, page
@@ -36,7 +36,7 @@ DONE = {
 def agent_list(request: HttpRequest) -> HttpResponse:
     """All agents with their live state."""
     agents = Agent.objects.visible_to(request.user).with_state()
-    related = ("capabilities__capability", "gpus", "models__model")
+    related = ("capabilities__capability", "gpus", with_models())
     return page(request, "agents/list.html", {"agents": agents.prefetch_related(*related)})
 
 

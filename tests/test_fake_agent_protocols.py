@@ -15,6 +15,7 @@ from agents.errors import (
     AgentBusy,
     AgentError,
     AgentFailed,
+    AgentMoved,
     AgentOffline,
     AgentSlow,
     AgentTalksNonsense,
@@ -174,6 +175,22 @@ def test_what_a_server_does_not_tell_of_a_model_is_unknown(flavour, found):
     with running(FakeHost(flavour, models=("llava-vision:7b",), pace=0)) as host:
         (model,) = ours(host, "openai", lambda protocol: protocol.models())
     assert model.capabilities == found
+
+
+@pytest.mark.parametrize("count", ["1.2.3", "1e999", "many"])
+def test_a_count_of_waiting_requests_that_is_none_is_left_out(count):
+    with running(FakeHost("vllm", pace=0)) as host:
+        text = f"vllm:num_requests_waiting {count}"
+        host.faults.add("status", status=200, body=text, paths=("/metrics",))
+        _, probe = found(host)
+    assert (probe.flavour, probe.busy) == ("vLLM", "")
+
+
+def test_a_redirect_is_told_also_when_the_format_is_to_be_found_out():
+    with running(FakeHost("ollama", pace=0)) as host:
+        host.faults.add("redirect", to="http://elsewhere.lan/")
+        with pytest.raises(AgentMoved, match="redirects to http://elsewhere.lan/. Use that"):
+            found(host)
 
 
 def test_one_broken_model_of_an_old_host_spoils_no_list(host):

@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whoosh_site.core.middleware.PolicyHeaders",
     "whoosh_site.core.middleware.NoNulls",
+    "whoosh_site.core.middleware.PlainForms",
     "whoosh_site.core.middleware.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from agents import services
 from agents.api.models import AgentModelSerializer
-from agents.models import Agent, AgentCapability, Gpu, Health
+from agents.models import Agent, AgentCapability, Gpu, Health, with_models
 from agents.models.hosts import NAME_RULE
 from whoosh_site.core.models.people import Team
 from whoosh_site.core.rest import Part, ReadView, Strict
@@ -185,7 +185,7 @@ class AgentViewSet(
 
     def get_queryset(self) -> Any:
         """Return agents with all that the answer shows, in a fixed number of queries."""
-        related = ("gpus", "capabilities__capability", "models__model", "shared_with")
+        related = ("gpus", "capabilities__capability", with_models(), "shared_with")
         return super().get_queryset().with_state().prefetch_related(*related)
 
     @transaction.atomic

@@ -1,5 +1,6 @@
 """Prompts and their answers."""
 
+import functools
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,8 @@ from rest_framework.response import Response
 from agents import services
 from agents.models import Call
 from agents.services.stream import events
-from whoosh_site.core.models.people import Team
+from whoosh_site.core.models.access import ApiKey
+from whoosh_site.core.models.people import Team, User
 from whoosh_site.core.openapi import IDEMPOTENCY_KEY
 from whoosh_site.core.rest import REPLAY, ReadView, Strict, idempotent
 from whoosh_site.core.rest_policy import Filters
@@ -34,6 +36,9 @@ IN_EVERY_ZONE = (
 class CallSerializer(serializers.ModelSerializer[Call]):
     """A call: what was asked, who answered and why, the exact figures."""
 
+    state = serializers.ChoiceField(
+        source="shown_state", choices=Call.State.choices, read_only=True
+    )
     agent = serializers.CharField(source="agent_name", read_only=True)
     model = serializers.CharField(source="model_name", read_only=True)
     created_by = serializers.CharField(source="created_by.username", read_only=True, default=None)
@@ -172,9 +177,15 @@ class CallFilter(Filters):
         field_name="created_at", lookup_expr="gte", validators=IN_EVERY_ZONE
     )
 
+    state = filters.ChoiceFilter(choices=Call.State.choices, method="shown_as")
+
     class Meta:
         model = Call
-        fields = ["state", "source"]
+        fields = ["source"]
+
+    def shown_as(self, rows: Any, name: str, state: str) -> Any:
+        """As the field `state` shows it."""
+        return rows.shown_as(state)
 
 
 class CallViewSet(ReadView):
@@ -218,7 +229,7 @@ class CallViewSet(ReadView):
         headers = {"Location": f"/api/v1/calls/{call.pk}/"}
         headers |= {name: made[name] for name in (REPLAY,) if made.has_header(name)}
         if data["stream"]:
-            told = events(call.pk, _whole)
+            told = events(call.pk, _whole, functools.partial(_may_still_read, request, call.pk))
             return StreamingHttpResponse(told, content_type=EventStream.media_type, headers=headers)
         call = services.wait_for(call, data["wait"])
         code = status.HTTP_200_OK if call.ended else status.HTTP_202_ACCEPTED
@@ -253,3 +264,14 @@ class CallViewSet(ReadView):
 
 def _whole(call: Call) -> dict[str, Any]:
     return dict(CallSerializer(call).data)
+
+
+def _may_still_read(request: Request, pk: int) -> bool:
+    """Ask anew who the caller is: the key or session may have ended, or the role."""
+    user = User.objects.filter(pk=request.user.pk, is_active=True).first()
+    if isinstance(request.auth, ApiKey):
+        key = ApiKey.objects.filter(pk=request.auth.pk).first()
+        signed_in = key is not None and key.alive
+    else:
+        signed_in = request.session.exists(request.session.session_key)
+    return bool(signed_in and user and Call.objects.visible_to(user).filter(pk=pk).exists())

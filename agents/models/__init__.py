@@ -2,7 +2,7 @@
 
 from agents.models.calls import Call
 from agents.models.hosts import Agent, AgentCapability, Capability, Gpu, Health
-from agents.models.registry import AgentModel, Model
+from agents.models.registry import AgentModel, Model, with_models
 
 __all__ = [
     "Agent",
@@ -13,4 +13,5 @@ __all__ = [
     "Gpu",
     "Health",
     "Model",
+    "with_models",
 ]

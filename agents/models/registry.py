@@ -38,6 +38,11 @@ class Model(models.Model):
         return f"/models/{self.pk}/"
 
 
+def with_models() -> models.Prefetch:
+    """Prefetch an agent's models by one join: a host may have more than a list of ids can hold."""
+    return models.Prefetch("models", AgentModel.objects.select_related("model"))
+
+
 class AgentModel(models.Model):
     """One model on one host: what it is there, whether it is in memory, how fast it was."""
 

@@ -12,6 +12,7 @@ from agents.errors import (
     AgentBusy,
     AgentError,
     AgentFailed,
+    AgentMoved,
     AgentOffline,
     AgentSlow,
     AgentTalksNonsense,
@@ -20,7 +21,7 @@ from agents.errors import (
     ModelMissing,
     RequestRefused,
 )
-from whoosh_site.core.errors import Broken, Refused, TimedOut, TooLarge, Unreachable
+from whoosh_site.core.errors import BadInput, Broken, Refused, TimedOut, TooLarge, Unreachable
 from whoosh_site.core.http import Answer, Door, Fetched
 from whoosh_site.core.limits import Limits, quick
 from whoosh_site.core.shelf import Shelf
@@ -260,7 +261,7 @@ class HostProtocol:
 
     def _object(self, found: Fetched, path: str) -> Json:
         try:
-            data = found.json()
+            data = json.loads(self.endpoint.hide(found.text))
         except (ValueError, RecursionError):
             data = None
         if not isinstance(data, dict):
@@ -308,7 +309,7 @@ async def detect(endpoint: Endpoint) -> tuple[HostProtocol, Probe]:
             raise  # the other format would meet the same
         except AgentError as error:
             failures.append(error)
-    for telling in (AgentUnauthorised, AgentBusy, AgentFailed):
+    for telling in (AgentUnauthorised, AgentBusy, AgentFailed, AgentMoved):
         for failure in failures:
             if isinstance(failure, telling):
                 raise failure
@@ -333,6 +334,8 @@ def translated(url: str) -> Iterator[None]:
         ) from error
     except Refused as error:
         raise EndpointRefused(f"{url}: {error.message}") from error
+    except BadInput as error:
+        raise EndpointRefused(f"{url}: {error.message}") from error
     except Broken as error:
         raise AgentFailed(f"{url} broke off in the middle of the answer.") from error
     except TooLarge as error:
@@ -347,7 +350,7 @@ def refusal(status: int, text: str, body: str, url: str, onward: str) -> AgentEr
     """Return our error for an answer that is no stream, or not a good one."""
     text = text or f"HTTP {status}"
     if 300 <= status < 400:
-        return AgentTalksNonsense(f"{url} redirects to {onward}. Use that address, if it is right.")
+        return AgentMoved(f"{url} redirects to {onward}. Use that address, if it is right.")
     if status < 300:
         whole = body.lstrip().startswith("{")
         what = f"failed: {text}" if whole else "answers, but not like a model host. Check the port."

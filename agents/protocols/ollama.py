@@ -143,6 +143,7 @@ class Ollama(HostProtocol):
             async for line in lines:
                 if not line.strip():
                     continue
+                line = self.endpoint.hide(line)
                 piece = _piece(parsed(line, self.endpoint.url), self.endpoint.url)
                 yield piece
                 if piece.usage is not None:
@@ -234,6 +235,9 @@ def _trained_context(info: Json) -> int | None:
 def _moment(text: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(str(text)) if text else None
-    except ValueError:
+        if found is None:
+            return None
+        moment = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+    return moment if 1 < moment.year < 9999 else None  # a date in every time zone

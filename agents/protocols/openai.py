@@ -36,7 +36,9 @@ from whoosh_site.core.limits import Limits, quick
 
 EVENTS = "event-stream"
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM", "organization_owner": "LM Studio"}
-VLLM_WAITING = re.compile(r"^vllm:num_requests_waiting(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE)
+VLLM_WAITING = re.compile(
+    r"^vllm:num_requests_waiting(?:\{[^}]*\})? (\d+(?:\.\d+)?)\s*$", re.MULTILINE
+)
 IMAGES = {"iVBOR": "png", "/9j/": "jpeg", "R0lG": "gif", "UklG": "webp"}
 
 
@@ -175,7 +177,7 @@ class OpenAI(HostProtocol):
             async for line in lines:
                 if not line.startswith("data:"):
                     continue
-                text = line[5:].strip()
+                text = self.endpoint.hide(line[5:].strip())
                 if text == "[DONE]":
                     break
                 piece = told.hear(parsed(text, self.endpoint.url), self.endpoint.url)

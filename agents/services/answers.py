@@ -15,6 +15,7 @@ from agents.protocols import ChatRequest, Message, Piece, ToolCall, Usage
 from agents.services.placement import Placement
 from whoosh_site.core import live
 from whoosh_site.core.limits import Limits
+from whoosh_site.core.secrets import MASK
 
 FLUSH_EVERY = 0.08
 Tell = Callable[[Piece], None]
@@ -41,9 +42,15 @@ class Answer:
 
     async def listen(self, placement: Placement) -> None:
         """Hear the host out."""
-        async with contextlib.aclosing(_pieces(self.call, placement)) as pieces:
-            async for piece in pieces:
-                self._hear(piece)
+        try:
+            async with contextlib.aclosing(_pieces(self.call, placement)) as pieces:
+                async for piece in pieces:
+                    self._hear(piece)
+        finally:
+            # A host may spell the key it was sent; piece by piece that was not to be seen.
+            if key := placement.agent.api_key.reveal():
+                self.text = ["".join(self.text).replace(key, MASK)]
+                self.thinking = ["".join(self.thinking).replace(key, MASK)]
 
     def _hear(self, piece: Piece) -> None:
         if self.first_at is None and (piece.text or piece.thinking or piece.tool_calls):

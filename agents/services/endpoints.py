@@ -14,7 +14,7 @@ from agents.models import Agent
 from agents.protocols import Endpoint, HostProtocol, ModelInfo
 from whoosh_site.core.addresses import registered_hosts
 from whoosh_site.core.errors import BadInput
-from whoosh_site.core.http import Door
+from whoosh_site.core.http import Door, vet_url
 
 _doors: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, Door]] = WeakKeyDictionary()
 
@@ -58,11 +58,15 @@ def vet_endpoint(url: str, *, allow_local: bool) -> str:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise UnusableEndpoint(f"endpoint: {url!r} is not an address: {error}") from error
+        raise UnusableEndpoint(f"endpoint: {url[:100]!r} is not an address: {error}") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise UnusableEndpoint(f"endpoint: {url!r} is not like http://192.168.1.27:11434")
+        raise UnusableEndpoint(f"endpoint: {url[:100]!r} is not like http://192.168.1.27:11434")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UnusableEndpoint("endpoint: leave out user, password and everything after '?'")
+    try:
+        vet_url(text)
+    except BadInput as error:
+        raise UnusableEndpoint(f"endpoint: {error.message}") from error
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:

@@ -24,6 +24,8 @@ SECOND_LOOK = 2.0
 OFFLINE_AFTER = 2
 STARTING_LOOKS = 8
 LONGEST_NAME = 200
+MOST_MODELS = 500
+"""How many models of one host are kept; nobody chooses among more."""
 Status = Health.Status
 
 
@@ -141,6 +143,8 @@ def judge(agent: Agent, look: Look, failures: int) -> tuple[str, str]:
     missing = agent.preferred_model
     if missing and not any(same_model(missing, name) for name in held):
         return Status.DEGRADED, f"It does not have its preferred model {missing}"
+    if len(held) >= MOST_MODELS:
+        return Status.ONLINE, f"Only its first {MOST_MODELS} models are kept; name those to be used"
     return Status.ONLINE, ""
 
 
@@ -157,6 +161,7 @@ def _keep_models(agent: Agent, found: Sequence[ModelInfo], now: datetime) -> boo
     """Bring the host's rows in line with its list; returns whether a page would look different."""
     fitting = [info for info in found if len(info.name) <= LONGEST_NAME]
     listed = {info.name: info for info in fitting if _wanted(agent, info.name)}
+    listed = dict(list(listed.items())[:MOST_MODELS])
     known = {row.model.name: row for row in agent.models.select_related("model")}
     changed = False
     for name, info in listed.items():

@@ -9,7 +9,7 @@ from django.utils import timezone
 from agents import routing
 from agents.errors import NoAgent
 from agents.live import tell_call
-from agents.models import Agent, AgentModel, Call, Health
+from agents.models import Agent, AgentModel, Call, Health, with_models
 from agents.protocols import HostProtocol
 from agents.services.endpoints import host_of
 from whoosh_site.core import leases, tunables
@@ -38,7 +38,7 @@ def facts(call: Call) -> list[tuple[Agent, routing.Candidate]]:
     rows = (
         Agent.objects.of_team(call.team_id)
         .select_related("health")
-        .prefetch_related("models__model", "capabilities__capability")
+        .prefetch_related(with_models(), "capabilities__capability")
     )
     found = []
     running = Q(state=leases.RUNNING) & ~Q(pk=call.pk)

@@ -5,8 +5,10 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.utils import timezone
 
+from agents.api.calls import _may_still_read
 from agents.models import Call
 from agents.services import calls, carrying
 from tests.samples import TOOL
@@ -220,6 +222,27 @@ def test_a_call_whose_process_died_thrice_says_so_and_when_it_ended(oak, api, ca
     assert (found["state"], found["error_code"]) == ("quarantined", "quarantined")
     assert found["error"] == "RuntimeError: what a surprise"
     assert found["finished_at"]
+
+
+@pytest.mark.parametrize("how", ["key", "session", "role", "switch"])
+def test_who_lost_the_right_to_read_is_found_out(oak, api, people, with_key, rf, how):
+    number = api("member", "post", body={"prompt": "hello"}).json()["id"]
+    request = rf.get("/")
+    SessionMiddleware(lambda _: None).process_request(request)
+    request.session.save()
+    request.user, request.auth = people.member, None
+    if how == "key":
+        with_key(people.member)
+        request.auth = people.member.api_keys.latest("pk")
+    assert _may_still_read(request, number)
+    losses = {
+        "key": lambda: people.member.api_keys.all().delete(),
+        "session": request.session.flush,
+        "role": lambda: Membership.objects.filter(user=people.member).delete(),
+        "switch": lambda: type(people.member).objects.update(is_active=False),
+    }
+    losses[how]()
+    assert not _may_still_read(request, number)
 
 
 # -- streaming ---------------------------------------------------------------------------------

@@ -192,10 +192,11 @@ def test_an_interrupted_command_leaves_no_call_behind(oak, host, people, inside)
     host.faults.add("stall", after=1, seconds=60, paths=("/api/chat",))
     wish = services.Wish([{"role": "user", "content": "how are you"}])
     call = services.ask(wish, by=SYSTEM, source="command", holder="here:1:1.00")
+    heard = []
 
     async def interrupted():
-        task = asyncio.create_task(services.ask_here(call, patience=30))
-        await asyncio.to_thread(eventually, lambda: host.in_flight)
+        task = asyncio.create_task(services.ask_here(call, patience=30, tell=heard.append))
+        await asyncio.to_thread(eventually, lambda: heard)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -426,10 +426,17 @@ def test_a_missing_variable_is_named_and_nothing_is_applied(monkeypatch, referen
         ("name: " + "x" * 121, "oak.name: Ensure this value has at most 120 characters"),
         (
             "hardware: {cpu_cores: 99999999999999999999}",
-            "oak.hardware.cpu_cores: Ensure this value is less than or equal to",
+            "oak.hardware.cpu_cores: 99999999999999999999 is too large",
         ),
         ("hardware: {gpu_type: " + "g" * 121 + "}", "oak.hardware.gpu_type: "),
         ("capabilities: [" + "c" * 81 + "]", "oak.capabilities"),
+        ("capabilities: {'a b': 0.5}", "oak.capabilities"),
+        ("capabilities: {" + "c" * 81 + ": 0.5}", "oak.capabilities"),
+        ("hardware: {ram_gb: 1" + "0" * 400 + "}", "oak.hardware.ram_gb: "),
+        (
+            "performance_targets: {max_response_time_ms: 1" + "0" * 400 + "}",
+            "oak.performance_targets",
+        ),
         ("model: " + "m" * 201, "oak.model: Ensure this value has at most 200 characters"),
     ],
 )

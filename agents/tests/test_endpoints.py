@@ -181,3 +181,17 @@ def test_an_agent_is_entered_with_its_own_key(run):
         {"Authorization": "Bearer s3cret"},
     )
     assert endpoint.hide("you sent s3cret") == "you sent •••"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://xn--a", "http://0177.0.0.1", f"http://{'x' * 70}.lan", "http://[v1.x]"]
+)
+def test_an_address_nobody_can_connect_to_is_refused_at_once(url):
+    with pytest.raises(UnusableEndpoint, match="^endpoint: .* is not a"):
+        vetted(url)
+
+
+def test_of_a_very_long_address_only_the_beginning_is_repeated():
+    with pytest.raises(UnusableEndpoint) as caught:
+        vetted("http://oak.lan:99999999/" + "x" * 100_000)
+    assert len(caught.value.message) < 400

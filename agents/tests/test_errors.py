@@ -41,7 +41,7 @@ def test_a_caller_can_tell_what_to_do(leaf, code, status, retryable):
 
 def test_every_error_has_a_code_of_its_own():
     codes = [leaf.code for leaf in LEAVES]
-    assert len(codes) == len(set(codes)) == 13
+    assert len(codes) == len(set(codes)) == 14
     assert all(issubclass(leaf, WhooshError) for leaf in LEAVES)
 
 
@@ -57,7 +57,7 @@ def test_what_the_caller_can_mend_is_no_failure_of_a_host():
 @pytest.mark.parametrize(
     ("status", "text", "leaf", "message"),
     [
-        (302, "", errors.AgentTalksNonsense, f"{URL} redirects to elsewhere."),
+        (302, "", errors.AgentMoved, f"{URL} redirects to elsewhere."),
         (400, "no such option", errors.RequestRefused, f"{URL} refuses: no such option"),
         (401, "", errors.AgentUnauthorised, f"{URL} wants another key: HTTP 401"),
         (404, "model 'x' not found", errors.ModelMissing, f"{URL}: model 'x' not found"),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +162,35 @@ def test_a_list_of_models_no_column_can_hold_is_kept_as_far_as_it_can_be(settle,
     names = [str(row.model) for row in agent.models.select_related("model")]
     assert {"good:1b", "deep:1b"} <= set(names)
     assert all(len(name) <= 200 for name in names)
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "soon", 5]
+)
+def test_a_moment_that_is_none_in_some_zone_is_left_out(settle, host, moment):
+    row = {"name": "good:1b", "expires_at": moment}
+    lists(host, row)
+    agent = settle("oak", host)
+    assert (agent.status, agent.status_reason) == ("online", "")
+    assert agent.models.get().resident_until is None
+
+
+def test_more_models_than_anybody_chooses_among_are_cut_and_that_is_said(settle, host, page):
+    lists(host, *({"name": f"m{number}:1b"} for number in range(1500)))
+    agent = settle("oak", host)
+    assert agent.models.count() == 500
+    assert agent.status == "online"
+    assert agent.status_reason.startswith("Only its first 500 models are kept")
+
+
+def test_thousands_of_models_over_all_hosts_break_no_page(people, make_agent, answered, with_key):
+    for name in ("oak", "elm", "fir"):
+        make_agent(name, models={f"{name}{number}": {} for number in range(400)})
+    client = with_key(people.admin)
+    assert client.get("/api/v1/agents/").status_code == 200
+    client.force_login(people.admin)
+    assert client.get("/agents/").status_code == 200
+    assert answered(model="oak7").state != "quarantined"
 
 
 def chats(host, **message):

@@ -53,7 +53,8 @@ class Listener:
     """Follows a call's events, looking whenever the test says so."""
 
     def __init__(self, call, hub):
-        self.hub, self.events = hub, events(call.pk, whole)
+        self.may = True
+        self.hub, self.events = hub, events(call.pk, whole, lambda: self.may)
 
     async def next(self):
         """Return the next event."""
@@ -142,13 +143,25 @@ def test_thinking_and_text_come_in_order(call, follow):
 
 
 def test_silence_is_filled_so_that_nobody_hangs_up(call, follow, monkeypatch):
-    monkeypatch.setattr(stream, "KEEP_ALIVE", 0.01)
+    monkeypatch.setattr(stream, "RECHECK", 0.01)
 
     async def scene(listener):
         await listener.next()
         return await anext(listener.events)
 
     assert follow(scene) == ": still here\n\n"
+
+
+def test_who_may_no_longer_read_hears_no_more(call, follow, monkeypatch):
+    monkeypatch.setattr(stream, "RECHECK", 0.01)
+
+    async def scene(listener):
+        await listener.next()
+        listener.may = False
+        told = [event async for event in listener.events]
+        return [read(event) for event in told if event.startswith("event")]
+
+    assert follow(scene) == [("error", stream.REVOKED)]
 
 
 @pytest.mark.parametrize("state", ["error", "canceled", "quarantined"])
@@ -220,7 +233,7 @@ def test_what_the_runner_says_is_what_is_streamed(settle, host, answered, call, 
     done = answered("one two three", streams=True, model="thinker:8b", options={"think": True})
 
     async def scene(listener):
-        listener.events = events(done.pk, whole)
+        listener.events = events(done.pk, whole, lambda: True)
         return [read(event) async for event in listener.events]
 
     pieces = [data for name, data in follow(scene) if name == "piece"]

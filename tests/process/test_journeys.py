@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from tests.fake_agent import FakeHost, running
@@ -145,6 +146,15 @@ def _socket(fleet: Installation, browser: httpx.Client) -> Any:
     cookie = f"sessionid={browser.cookies['sessionid']}"
     address = fleet.url.replace("http", "ws") + "/ws/live/"
     return connect(address, origin=fleet.url, additional_headers={"Cookie": cookie})
+
+
+@pytest.mark.parametrize("message", ["not json", b"\x00\x01", '{"watch": [], "since": NaN}'])
+def test_a_malformed_message_closes_the_socket_with_a_code_of_ours(fleet, message):
+    with fleet.browse() as browser, _socket(fleet, browser) as socket:
+        socket.send(message)
+        with pytest.raises(ConnectionClosedError) as closed:
+            socket.recv(5)
+    assert closed.value.rcvd.code == 4400
 
 
 def test_a_reconnect_heals_what_was_missed(fleet, key):

@@ -176,6 +176,25 @@ def test_an_error_inside_a_stream_does_not_give_the_key_away(world):
     assert CANARY not in call.error
 
 
+def test_a_host_that_repeats_the_key_where_it_should_not_shows_it_to_nobody(world):
+    """F06: in its version, its models' names and its answers, also bit by bit."""
+    row = {"name": f"m-{CANARY}", "capabilities": ["completion"]}
+    with running(FakeHost("ollama", pace=0)) as host:
+        host.faults.add("status", status=200, body={"version": CANARY}, paths=("/api/version",))
+        host.faults.add("status", status=200, body={"models": [row]}, paths=("/api/tags",))
+        moved_to(world.agent, host)
+        agent = Agent.objects.get(pk=world.agent.pk)
+        assert CANARY not in checked(agent).version
+        host.faults.clear()
+        host.faults.add(
+            "status", status=200, paths=("/api/chat",),
+            body={"message": {"content": f"it is {CANARY}"}, "done": True},
+        )  # fmt: skip
+        call = asked(agent)
+    assert (call.state, call.answer) == ("success", "it is •••")
+    assert CANARY not in dump()
+
+
 @pytest.mark.parametrize(
     "endpoint", ["http://10.66.6.6:11434", "https://10.0.0.1:1", "http://evil.example:11434"]
 )

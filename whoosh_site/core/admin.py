@@ -52,6 +52,9 @@ STARTED, BEAT = moment("started_at"), moment("beat_at")
 LAST_AT, UNTIL = moment("last_at"), moment("until")
 
 
+LONGEST_SEARCH = 200
+
+
 class RoomAdmin(admin.ModelAdmin):
     """Admin of one model: rows by `.visible_to`, actions by the permission table, all audited."""
 
@@ -107,7 +110,12 @@ class RoomAdmin(admin.ModelAdmin):
         return obj.get_absolute_url() if hasattr(obj, "get_absolute_url") else None
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Head the list with what it holds."""
+        """Head the list with what it holds; ids that are none and endless searches are refused."""
+        if len(request.GET.get("q", "")) > LONGEST_SEARCH:
+            raise BadInput(f"Search for at most {LONGEST_SEARCH} characters.")
+        chosen = request.POST.getlist("_selected_action")
+        if not all(pk.isascii() and pk.isdecimal() and len(pk) < 19 for pk in chosen):
+            raise BadInput("One of the chosen rows does not exist. Choose again.")
         title = str(self.opts.verbose_name_plural)
         context = {"title": title[:1].upper() + title[1:]} | (extra_context or {})
         return super().changelist_view(request, context)

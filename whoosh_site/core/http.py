@@ -57,6 +57,13 @@ class Fetched:
         return json.loads(self.body)
 
 
+def vet_url(url: str) -> None:
+    """Raise BadInput for an address that cannot be called, before anybody tries."""
+    from whoosh_site.core.transport import parse  # heavy, see above
+
+    parse(url)
+
+
 class Door:
     """A connection pool under one address policy. One per policy, event loop and process."""
 

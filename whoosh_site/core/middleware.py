@@ -179,11 +179,19 @@ def _sign_in_first(request: HttpRequest, response: HttpResponseRedirect) -> Http
     """Send to the sign-in so that it leads back to a page, never to the address of a button."""
     login, htmx = resolve_url(settings.LOGIN_URL), getattr(request, "htmx", False)
     if htmx and not htmx.boosted:
-        way = {"next": htmx.current_url_abs_path or "/"}
+        way = {"next": _page_shown(request)}
         return HttpResponse(status=204, headers={"HX-Redirect": f"{login}?{urlencode(way)}"})
     if request.method in ("GET", "HEAD"):
         return response
     return HttpResponseRedirect(f"{login}?next={quote(_page_before(request))}")
+
+
+def _page_shown(request: HttpRequest) -> str:
+    """Return the page a htmx request came from, or the dashboard."""
+    try:
+        return request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+    except ValueError:  # what the header holds is no address
+        return "/"
 
 
 def _page_before(request: HttpRequest) -> str:
@@ -193,6 +201,22 @@ def _page_before(request: HttpRequest) -> str:
         return "/"
     there = urlsplit(before)
     return f"{there.path}?{there.query}" if there.query else there.path or "/"
+
+
+class PlainForms:
+    """Refuse forms in another encoding than UTF-8: none of ours sends any, and some crash."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass on, or refuse."""
+        charset = (
+            request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
+        )
+        if charset.lower().replace("_", "-") not in ("utf-8", "utf8"):
+            return HttpResponse("Send UTF-8.", status=415, content_type="text/plain")
+        return self.get_response(request)
 
 
 class PageErrors:

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from whoosh_site.core import yamlfile
+from whoosh_site.core.errors import BadInput
 
+LARGEST = 65_536
+"""Bytes of a file that holds one value."""
 IN_TEXT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -78,7 +81,6 @@ def _environment(name: object, path: yamlfile.Path, document: yamlfile.Document)
 
 def _from_file(name: object, path: yamlfile.Path, document: yamlfile.Document) -> str:
     try:
-        return Path(str(name)).expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
-        raise document.problem(path, f"cannot read {name}: {reason}") from error
+        return yamlfile.small_text(Path(str(name)).expanduser(), LARGEST).strip()
+    except (BadInput, RuntimeError) as error:  # RuntimeError: a home folder nobody has
+        raise document.problem(path, f"cannot read {name}: {error}") from error

@@ -18,7 +18,6 @@ from whoosh_site.core.errors import BadInput, Conflict
 from whoosh_site.core.models.system import IdempotentRequest
 from whoosh_site.core.permissions import demand
 
-
 REPLAY = "Idempotent-Replay"
 """Header of an answer that an Idempotency-Key had before."""
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 TEXT = {"type": "string"}
-NUMBER = {"type": "number", "minimum": 0}
-WHOLE = {"type": "integer", "minimum": 0}
+NUMBER = {"type": "number", "minimum": 0, "maximum": 1e9}
+WHOLE = {"type": "integer", "minimum": 0, "maximum": 10**9}
 TEXTS = {"type": "array", "items": TEXT}
 
 

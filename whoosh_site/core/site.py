@@ -32,9 +32,9 @@ class AdminSite(admin.AdminSite):
         super().register(wanted, *args, **options)
 
     def get_urls(self) -> list[Any]:
-        """Leave out Django's way from any row to its page: it asks nobody who may see the row."""
-        found = super().get_urls()
-        return [url for url in found if getattr(url, "name", "") != "view_on_site"]
+        """Leave out what asks nobody: ways from any row to its page, and guesses at a password."""
+        left_out = ("view_on_site", "password_change", "password_change_done")
+        return [url for url in super().get_urls() if getattr(url, "name", "") not in left_out]
 
     @method_decorator(never_cache)
     def login(

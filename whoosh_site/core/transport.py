@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 import httpx
+import yarl
 from httpx_aiohttp import AiohttpTransport
 
 from whoosh_site.core.addresses import Policy
@@ -32,6 +33,7 @@ from whoosh_site.core.errors import (
 from whoosh_site.core.limits import MEGABYTE, Limits
 
 LAST_PORT = 65_535
+LONGEST_SHOWN = 100
 
 
 @dataclass
@@ -119,16 +121,7 @@ class Transport:
         content: bytes | None,
     ) -> httpx.Request:
         """Return the request; raises BadInput for what is no http or https URL."""
-        try:
-            parsed = httpx.URL(url)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise BadInput(f"{url!r} is not a URL: {error}") from error
-        if parsed.port is not None and parsed.port > LAST_PORT:
-            raise BadInput(f"{url!r} is not a URL: there is no port {parsed.port}")
-        if parsed.userinfo:
-            raise BadInput("leave user and password out of the address; a header carries them")
-        if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise BadInput(f"{url!r}: only http:// and https:// addresses can be called")
+        parsed = parse(url)
         body: dict[str, Any] = {"content": content} if json is None else {"json": json}
         return self._ready().build_request(method, parsed, headers=dict(headers or {}), **body)
 
@@ -229,6 +222,25 @@ class Transport:
         return response
 
 
+def parse(url: str) -> httpx.URL:
+    """Return an address that can be called; raises BadInput for every other."""
+    shown = repr(url if len(url) <= LONGEST_SHOWN else f"{url[:LONGEST_SHOWN]}…")
+    try:
+        parsed = httpx.URL(url)
+        host, port = parsed.host, parsed.port
+        yarl.URL(str(parsed))  # what really connects has rules of its own,
+        host.rstrip(".").encode("idna")  # and so has what looks names up
+    except (httpx.InvalidURL, ValueError) as error:
+        raise BadInput(f"{shown} is not a URL: {str(error)[:LONGEST_SHOWN]}") from error
+    if port is not None and port > LAST_PORT:
+        raise BadInput(f"{shown} is not a URL: there is no port {port}")
+    if parsed.userinfo:
+        raise BadInput("leave user and password out of the address; a header carries them")
+    if parsed.scheme not in ("http", "https") or not host:
+        raise BadInput(f"{shown}: only http:// and https:// addresses can be called")
+    return parsed
+
+
 def _amount(count: int) -> str:
     return f"{count // MEGABYTE} MB" if count >= MEGABYTE else f"{count} bytes"
 
@@ -252,9 +264,12 @@ def _short(error: BaseException) -> str:
         "No address associated": "this name has no address",
         "Network is unreachable": "network unreachable",
         "No route to host": "no route to host",
+        "Bad status line": "what listens there does not speak HTTP",
+        "WRONG_VERSION_NUMBER": "the port speaks no TLS; try http:// in place of https://",
+        "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted by this machine",
         "Server disconnected": "the server closed the connection without an answer",
     }
     for sign, words in known.items():
         if sign in text:
             return words
-    return text or type(error).__name__
+    return " ".join(text.split())[:200] or type(error).__name__

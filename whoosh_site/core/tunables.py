@@ -17,6 +17,7 @@ from whoosh_site.core.errors import BadInput, NotFound
 from whoosh_site.core.models.system import Setting
 
 SEEN_WITHIN = 2.0
+LONGEST_TEXT = 100
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Tunable:
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not wanted or (wanted is float and not math.isfinite(value)):
-            raise BadInput(f"{self.key}: expected {_WORDS[wanted]}, got {value!r}")
+            raise BadInput(f"{self.key}: expected {_WORDS[wanted]}, got {repr(value)[:100]}")
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            raise BadInput(f"{self.key}: at most {LONGEST_TEXT} characters")
         if isinstance(value, int | float) and not isinstance(value, bool):
             if self.lowest is not None and value < self.lowest:
                 raise BadInput(

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
@@ -41,6 +42,11 @@ class Login(LoginView):
     template_name = "core/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True
+
+    def get_redirect_url(self) -> str:
+        """Lead on to the page asked for; the sign-in itself is none."""
+        wanted = super().get_redirect_url()
+        return "" if urlsplit(wanted).path == self.request.path else wanted
 
     def form_valid(self, form: LoginForm) -> HttpResponse:
         """Note the sign-in."""
@@ -281,5 +287,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500, without touching the database."""
     if request.path.startswith("/api/"):
         return problem(request, 500, "Error", "Something broke here. It was logged.")
-    text = "<!doctype html><html lang=en><title>Error</title><h1>Something broke here</h1><p>It was logged."
+    title = "<!doctype html><html lang=en><title>Error</title>"
+    text = f"{title}<h1>Something broke here</h1><p>It was logged."
     return HttpResponse(text, status=500)

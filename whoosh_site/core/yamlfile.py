@@ -4,6 +4,7 @@ Refused: tags, anchors and aliases, duplicate keys, several documents, dates, no
 deep or very large files. Only the safe subset of YAML 1.1 is read (PyYAML's scanner and resolver).
 """
 
+import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,26 @@ def dotted(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def small_text(file: pathlib.Path, most: int) -> str:
+    """Return the text of a regular file of at most so many bytes.
+
+    Raises:
+        BadInput: it is none, cannot be read, is larger, or holds something else than text.
+    """
+    try:
+        if file.exists() and not file.is_file():
+            raise BadInput("it is no file")
+        with file.open("rb") as handle:
+            raw = handle.read(most + 1)
+        if len(raw) > most:
+            raise BadInput(f"the file is larger than {most // 1024} KB")
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput("not a UTF-8 text file") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(getattr(error, "strerror", None) or str(error)) from error
 
 
 def read(text: str) -> Document:

@@ -36,8 +36,9 @@ class Command(WhooshCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ask in this process and print."""
+        prompt = options["prompt"].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         wish = services.Wish(
-            [{"role": "user", "content": options["prompt"]}],
+            [{"role": "user", "content": prompt}],
             options["agent"],
             options["model"],
             options["capability"],

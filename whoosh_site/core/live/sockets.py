@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 RECHECK = 5.0
 MOST_TOPICS = 100
 LARGEST_MESSAGE = 16_384
-CLOSED_FAILED = 1011
+CLOSED_MALFORMED = 4400  # the server sends codes of an application only
+CLOSED_FAILED = 4500
 CLOSED_SIGNED_OUT = 4401
 
 
@@ -80,7 +81,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             wanted = [str(topic) for topic in wish["watch"]][:MOST_TOPICS]
             since = int(wish.get("since") or 0)
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
-            await self.close(1003)
+            await self.close(CLOSED_MALFORMED)
             return
         await self._watch(wanted, since)
 

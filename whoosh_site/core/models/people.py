@@ -21,6 +21,9 @@ class Role(models.TextChoices):
         return list(Role).index(self)
 
 
+LONGEST_NAME = 254  # of a user name or an e-mail address
+
+
 class UserQuerySet(models.QuerySet["User"]):
     """Questions about many users."""
 
@@ -40,6 +43,8 @@ class UserQuerySet(models.QuerySet["User"]):
 
         Names go first: nobody answers to another's name by entering it as their address.
         """
+        if len(text) > LONGEST_NAME:
+            return self.none()
         by_name = self.filter(username__iexact=text)
         return by_name if by_name.exists() else self.filter(email__iexact=text)
 

@@ -82,9 +82,23 @@ def test_a_bad_file_is_refused_by_name_with_the_line(file, content, complaint):
     assert complaint in line
 
 
+@pytest.mark.parametrize("name", ["/dev/zero", "."])
+def test_what_is_no_file_is_not_read(db, name):
+    code, line = failed("load_config", name)
+    assert (code, "it is no file" in line) == (2, True)
+
+
+def test_a_large_file_is_not_read_whole(db, tmp_path):
+    file = tmp_path / "large.yaml"
+    with file.open("wb") as handle:
+        handle.truncate(3_000_000_000)
+    code, line = failed("load_config", file)
+    assert (code, "the file is larger than 1024 KB" in line) == (2, True)
+
+
 def test_a_file_that_is_not_there_is_bad_input(db, tmp_path):
     code, line = failed("load_config", tmp_path / "none.yaml")
-    assert (code, "cannot be read" in line) == (2, True)
+    assert (code, "No such file or directory" in line) == (2, True)
 
 
 def test_references_are_resolved_on_the_command_line_and_dumped_as_written(file, monkeypatch):

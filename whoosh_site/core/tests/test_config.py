@@ -206,7 +206,9 @@ def test_a_reference_to_no_number_is_refused(monkeypatch):
         ("${NO_SUCH}", "the environment variable NO_SUCH is not set"),
         ("{env: NO_SUCH}", "the environment variable NO_SUCH is not set"),
         ("{file: /no/such}", "cannot read /no/such: No such file or directory"),
-        ("{file: /}", "cannot read /: Is a directory"),
+        ("{file: /}", "cannot read /: it is no file"),
+        ("{file: /dev/zero}", "cannot read /dev/zero: it is no file"),
+        ("{file: ~nosuchuser/x}", "cannot read ~nosuchuser/x: Could not determine home directory."),
     ],
 )
 def test_a_reference_to_nothing_is_named_with_its_place(monkeypatch, reference, words):

@@ -179,7 +179,7 @@ def failing(monkeypatch, place, name, error):
     ],
 )
 def test_a_malformed_message_closes_the_socket_and_nobody_listens(open_socket, message):
-    assert open_socket(message) == ({"type": "websocket.close", "code": 1003}, {})
+    assert open_socket(message) == ({"type": "websocket.close", "code": 4400}, {})
 
 
 def test_a_huge_number_is_a_page_of_another_database(open_socket):
@@ -190,7 +190,7 @@ def test_a_huge_number_is_a_page_of_another_database(open_socket):
 def test_a_socket_that_breaks_is_closed_and_forgotten(open_socket, monkeypatch, caplog):
     breaks = failing(monkeypatch, topics, "expand", DatabaseError("gone"))
     answer, listeners = open_socket('{"watch": ["calls"]}', breaks)
-    assert (answer, listeners) == ({"type": "websocket.close", "code": 1011}, {})
+    assert (answer, listeners) == ({"type": "websocket.close", "code": 4500}, {})
     assert "a live socket broke" in caplog.text
 
 
@@ -198,4 +198,4 @@ def test_a_socket_that_breaks_is_closed_and_forgotten(open_socket, monkeypatch, 
 def test_a_person_who_cannot_be_looked_up_again_keeps_no_socket(open_socket, monkeypatch, error):
     monkeypatch.setattr(sockets, "RECHECK", 0.2)
     breaks = failing(monkeypatch, sockets, "get_user", error)
-    assert open_socket(before=breaks) == ({"type": "websocket.close", "code": 1011}, {})
+    assert open_socket(before=breaks) == ({"type": "websocket.close", "code": 4500}, {})

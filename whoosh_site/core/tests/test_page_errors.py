@@ -62,3 +62,50 @@ def test_the_set_up_page_begins_with_the_user_name(db):
     assert "autofocus" in name
     assert 'autocomplete="username"' in name
     assert "User name" in text
+
+
+# -- what only a machine would send ------------------------------------------------------------
+
+
+def signing_in(**more):
+    return Client().post("/login/", {"username": "ada", "password": "x"} | more)
+
+
+def test_a_name_longer_than_any_is_nobodys(db):
+    assert signing_in(username="a" * 60_000).status_code == 200
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "utf-7", "hex", "undefined", "latin-1"])
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_form_in_another_encoding_is_refused(db, kind, charset):
+    content = f"{kind}; boundary=x; charset={charset}"
+    answer = Client().generic("POST", "/login/", b"username=x", content_type=content)
+    assert answer.status_code == 415
+
+
+def test_a_htmx_request_from_no_address_is_led_to_the_sign_in(db):
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://["}
+    answer = Client().get("/agents/", headers=headers)
+    assert answer["HX-Redirect"] == "/login/?next=%2F"
+
+
+def test_the_sign_in_leads_never_to_itself(people, sign_in):
+    answer = sign_in(people.member).get("/login/?next=/login/")
+    assert (answer.status_code, answer.url) == (302, "/")
+
+
+@pytest.mark.parametrize("chosen", ["abc", "9" * 40, "-1", "²"])
+def test_a_chosen_row_that_is_none_is_refused(people, sign_in, make_agent, chosen):
+    make_agent("oak")
+    body = {"action": "drain", "_selected_action": chosen}
+    answer = sign_in(people.admin).post("/admin/agents/agent/", body)
+    assert answer.status_code == 400
+
+
+def test_an_endless_search_is_refused(people, sign_in):
+    answer = sign_in(people.admin).get("/admin/agents/agent/", {"q": "a " * 2000})
+    assert answer.status_code == 400
+
+
+def test_the_administration_has_no_way_of_its_own_to_a_new_password(people, sign_in):
+    assert sign_in(people.admin).get("/admin/password_change/").status_code == 404

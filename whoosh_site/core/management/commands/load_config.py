@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
-from whoosh_site.core import config
+from whoosh_site.core import config, yamlfile
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput
 from whoosh_site.core.management.base import WhooshCommand
@@ -28,7 +28,7 @@ class Command(WhooshCommand):
         by = Actor(name="load_config")
         with transaction.atomic():
             try:
-                text = _read(options["file"])
+                text = yamlfile.small_text(options["file"], yamlfile.LARGEST)
                 done = config.load(text, by=by, prune=options["prune"], resolve=True)
             except BadInput as error:
                 raise BadInput(f"{options['file']}: {error.message}", error.details) from error
@@ -40,12 +40,3 @@ class Command(WhooshCommand):
         counts = [f"{done.count(kind)} {kind}" for kind in kinds if done.count(kind)]
         dry = " (dry run: nothing was changed)" if options["dry_run"] else ""
         self.stdout.write(f"{', '.join(counts) or 'nothing to do'}{dry}")
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput("not a UTF-8 text file") from error
-    except OSError as error:
-        raise BadInput(f"cannot be read: {error.strerror}") from error

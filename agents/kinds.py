@@ -1,5 +1,6 @@
 """What the runner does for this room."""
 
+import time
 from typing import Any
 
 from agents import services
@@ -16,10 +17,26 @@ class AskedCalls(Kind):
 
     key = "call"
     model = Call
+    PAUSE = 0.05
+
+    def __init__(self) -> None:
+        self.look_again_at = 0.0
+
+    def claim(self, owner: str, limit: int) -> list[Lease[Any]]:
+        """Place what waits and fits. While nothing does, commits elsewhere wake in vain: pause."""
+        if time.monotonic() < self.look_again_at:
+            return []
+        placed = services.dispatch(owner, limit)
+        if not placed and Call.objects.due().exists():
+            self.look_again_at = time.monotonic() + self.PAUSE
+        return placed
 
     async def run(self, lease: Lease[Any]) -> None:
-        """Place it and hear the answer, or let it wait."""
-        await services.run_call(lease)
+        """Hear the answer of a call that has its slot."""
+        try:
+            await services.run_call(lease)
+        finally:
+            self.look_again_at = 0.0  # its slot is free
 
     def canceled(self, lease: Lease[Any]) -> None:
         """Write the end, if the call did not get that far itself."""

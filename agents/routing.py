@@ -1,16 +1,39 @@
-"""Which agent gets a call: a pure function with a visible score.
+"""Which agent gets a call: a pure function whose score is a time.
 
-Facts come in as frozen values, a decision goes out in which every candidate has its score in plain
-words, so that any choice can be explained later. Nothing here knows a database or a network.
+The score of a candidate says in how many seconds the answer would be there: waiting for a slot,
+loading the model, reading the prompt, speaking. What is no time (proficiency, priority, an old
+acquaintance) counts as seconds gained or lost, so all parts can be added, compared and read. Facts
+come in as frozen values; nothing here knows a database or a network.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-SKILL, RESIDENT, FREE, SPEED, PREFERRED = 40.0, 30.0, 10.0, 15.0, 5.0
-DEGRADED, OVERLOADED, TOO_SLOW, FAILED_IT = -20.0, -30.0, -10.0, -200.0
 USABLE = ("online", "degraded", "overloaded")
 CHATS = "completion"
+GB = 1024**3
+
+UNSKILLED = 40.0
+"""What a proficiency of 0 costs against one of 1."""
+TROUBLED = {"degraded": 10.0, "overloaded": 20.0}
+FAILED_IT = 1000.0
+MISSES_TARGET = 5.0
+PRIORITY, NEUTRAL = 2.0, 3
+PREFERRED = -2.0
+STAY = -3.0
+CROWDED = 0.5
+"""How much slower, at most, an answer is spoken when all other slots are busy."""
+SPILLS = 4.0
+"""How much slower a model is that does not fit into the memory of the graphics cards."""
+ROOM = 1.15
+"""Memory a model takes for each byte on disk: its context comes on top."""
+IMPATIENCE = 0.02
+"""How fast the will to wait for a better host wanes with the time spent waiting."""
+
+ANSWER_TOKENS = 256
+TPS, PROMPT_TPS = 20.0, 400.0
+"""Rates believed of a host nobody has measured."""
+LOAD_GB_PER_SECOND, LOAD_SECONDS = 1.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -19,11 +42,23 @@ class Need:
 
     agent: str = ""
     model: str = ""
+    fallbacks: Sequence[str] = ()
+    """Models to be used, in this order, where the one asked for is nowhere to be had."""
     capability: str = ""
     abilities: frozenset[str] = frozenset()
     """What the model itself must be able to do, such as "vision" or "tools"."""
     failed: frozenset[str] = frozenset()
     """Agents that could not be reached for this very call: another host first."""
+    prompt_tokens: int = 0
+    answer_tokens: int = ANSWER_TOKENS
+    context: int = 0
+    """Tokens the context must hold; 0 when that is not known to matter."""
+    waited: float = 0.0
+    """Seconds it has waited so far."""
+    behind: int = 0
+    """Calls of the same kind that wait behind it: all of them gain when it goes elsewhere."""
+    known_to: str = ""
+    """Agent that answered this conversation before."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +67,25 @@ class Held:
 
     name: str
     resident: bool = False
+    coming: bool = False
+    """Another call is having it loaded there."""
     tps: float | None = None
+    prompt_tps: float | None = None
+    load_seconds: float | None = None
+    """How long loading took, measured."""
     abilities: frozenset[str] = frozenset()
     """What it can do; empty when the host does not tell, so that it is tried."""
+    context: int | None = None
+    loaded_context: int | None = None
+    """Tokens of context it has in memory; more of them need another load."""
+    size: int | None = None
+    """Bytes on disk."""
+    size_vram: int | None = None
+    """Bytes in the memory of the graphics cards, while it is resident."""
+    in_use: bool = False
+    """Calls go to it: pushing it out of memory would cost them a load."""
+    waiting: int = 0
+    """Calls that wait for it: they would lose what this one gains."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +97,30 @@ class Candidate:
     status_reason: str = ""
     slots: int = 1
     busy: int = 0
+    queued: int = 0
+    """Calls that wait for it already."""
+    frees_in: float = 5.0
+    """Seconds until one of its slots is expected to be free."""
     held: Sequence[Held] = ()
     preferred: str = ""
     skills: Mapping[str, float] = field(default_factory=dict)
     min_tps: float | None = None
+    max_seconds: float | None = None
     priority: int | None = None
+    vram: float | None = None
+    """GB of graphics memory."""
+    holds: int = 1
+    """Models that were seen in its memory at once: what counts where `vram` is not known."""
+    open_for: float = 0.0
+    """Seconds its circuit breaker stays open: it failed too often."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no slot is free."""
+        return self.busy >= self.slots
+
+
+Part = tuple[str, float]
 
 
 @dataclass(frozen=True)
@@ -59,20 +129,22 @@ class Score:
 
     agent: str
     model: str = ""
-    points: float = 0.0
-    parts: tuple[tuple[str, float], ...] = ()
+    seconds: float = 0.0
+    parts: tuple[Part, ...] = ()
     refused: str = ""
     """Why it is out, or nothing."""
     full: bool = False
     """It fits, but all its slots are taken."""
+    rank: int = 0
+    """Place of the model among those that may be used: 0 is the one asked for."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the score as plain JSON, to be kept with the call."""
         return {
             "agent": self.agent,
             "model": self.model,
-            "points": round(self.points, 1),
-            "parts": [[words, round(points, 1)] for words, points in self.parts],
+            "seconds": round(self.seconds, 1),
+            "parts": [[words, round(seconds, 1)] for words, seconds in self.parts],
             "refused": self.refused,
             "full": self.full,
         }
@@ -85,18 +157,36 @@ class Decision:
     scores: tuple[Score, ...]
     winner: Score | None
     reason: str
+    waits_for: str = ""
+    """The agent whose slot the call waits for, when somebody fits but nobody is taken now."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the decision as plain JSON."""
+        return {
+            "agent": self.winner.agent if self.winner else "",
+            "model": self.winner.model if self.winner else "",
+            "reason": self.reason,
+            "waits_for": self.waits_for,
+            "scores": [score.as_dict() for score in self.scores],
+        }
 
 
 def choose(need: Need, candidates: Sequence[Candidate]) -> Decision:
-    """Score every candidate and take the best with a free slot; ties go by name."""
-    fastest = max((h.tps or 0.0 for c in candidates for h in c.held), default=0.0)
-    scores = [_score(need, candidate, fastest) for candidate in candidates]
-    scores.sort(key=lambda score: (bool(score.refused), -score.points, score.agent))
+    """Score every candidate; take the soonest, or wait for it when it is worth it.
+
+    A full host that would still answer sooner than every free one is waited for, the less willingly
+    the longer the call has waited. Equals go by name.
+    """
+    scores = sorted((_score(need, candidate) for candidate in candidates), key=_order)
     fitting = [score for score in scores if not score.refused]
-    free = [score for score in fitting if not score.full]
-    if free:
+    if not fitting:
+        return Decision(tuple(scores), None, _excuse(need, scores))
+    best = [score for score in fitting if score.rank == fitting[0].rank]
+    free = [score for score in best if not score.full]
+    first = best[0]
+    if free and (not first.full or first.seconds + need.waited * IMPATIENCE >= free[0].seconds):
         return Decision(tuple(scores), free[0], _praise(free[0], len(fitting)))
-    return Decision(tuple(scores), None, _excuse(need, scores, fitting))
+    return Decision(tuple(scores), None, _patience(first, free), waits_for=first.agent)
 
 
 def same_model(wanted: str, name: str) -> bool:
@@ -105,20 +195,29 @@ def same_model(wanted: str, name: str) -> bool:
     return one == other or f"{one}:latest" == other or one == f"{other}:latest"
 
 
-def _score(need: Need, candidate: Candidate, fastest: float) -> Score:
+def _order(score: Score) -> tuple[bool, int, float, str]:
+    return bool(score.refused), score.rank, score.seconds, score.agent
+
+
+# -- who fits --------------------------------------------------------------------------------
+
+
+def _score(need: Need, candidate: Candidate) -> Score:
     refused = _refusal(need, candidate)
     if refused:
         return Score(candidate.name, refused=refused)
-    held = _model(need, candidate)
-    if held is None:
+    found = _model(need, candidate)
+    if found is None:
         return Score(candidate.name, refused=_without_model(need, candidate))
-    parts = tuple(_parts(need, candidate, held, fastest))
+    rank, held = found
+    parts = tuple(part for rule in RULES for part in rule(need, candidate, held))
     return Score(
         agent=candidate.name,
         model=held.name,
-        points=sum(points for _, points in parts),
+        seconds=sum(seconds for _, seconds in parts),
         parts=parts,
-        full=candidate.busy >= candidate.slots,
+        full=candidate.full,
+        rank=rank,
     )
 
 
@@ -129,66 +228,160 @@ def _refusal(need: Need, candidate: Candidate) -> str:
         return f"lacks the capability {need.capability}"
     if candidate.status not in USABLE:
         return f"{candidate.status}: {candidate.status_reason}".rstrip(": ")
+    if candidate.open_for > 0:
+        return "failed too often; one call tries it again soon"
     return ""
 
 
-def _model(need: Need, candidate: Candidate) -> Held | None:
-    """Return the model to use: the one asked for, else preferred, resident, then the first."""
-    able = [
-        held for held in candidate.held if not held.abilities or need.abilities <= held.abilities
-    ]
+def _model(need: Need, candidate: Candidate) -> tuple[int, Held] | None:
+    """Return the model to use: asked for, or a fallback; else preferred, resident, the first."""
+    able = [held for held in candidate.held if _fits(need, held)]
     if need.model:
-        return next((held for held in able if same_model(need.model, held.name)), None)
+        for rank, name in enumerate((need.model, *need.fallbacks)):
+            for held in able:
+                if same_model(name, held.name):
+                    return rank, held
+        return None
     chatting = [held for held in able if not held.abilities or CHATS in held.abilities]
     preferred = [held for held in chatting if same_model(candidate.preferred, held.name)]
     resident = [held for held in chatting if held.resident]
-    return next(iter([*preferred, *resident, *chatting]), None)
+    found = [*preferred, *resident, *chatting]
+    return (0, found[0]) if found else None
+
+
+def _fits(need: Need, held: Held) -> bool:
+    able = not held.abilities or need.abilities <= held.abilities
+    return able and _holds(need, held)
+
+
+def _holds(need: Need, held: Held) -> bool:
+    return not need.context or held.context is None or held.context >= need.context
 
 
 def _without_model(need: Need, candidate: Candidate) -> str:
-    if need.model and not any(same_model(need.model, held.name) for held in candidate.held):
+    names = (need.model, *need.fallbacks)
+    meant = [
+        h for h in candidate.held if not need.model or any(same_model(n, h.name) for n in names)
+    ]
+    if need.model and not meant:
         return f"does not have the model {need.model}"
-    if need.abilities:
+    able = [held for held in meant if not held.abilities or need.abilities <= held.abilities]
+    if able and not any(_holds(need, held) for held in able):
+        most = max(held.context or 0 for held in able)
+        return f"holds {most} tokens of context at most; this needs {need.context}"
+    if need.abilities and not able:
         return f"has no model for {', '.join(sorted(need.abilities))}"
     return "has no model that can chat"
 
 
-def _parts(need: Need, candidate: Candidate, held: Held, fastest: float) -> list[tuple[str, float]]:
-    parts: list[tuple[str, float]] = []
+# -- what it takes ---------------------------------------------------------------------------
+
+
+def _waiting(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
+    if candidate.full:
+        before = candidate.queued + need.behind
+        wait = candidate.frees_in * (1 + before / candidate.slots)
+        yield f"all {candidate.slots} slots busy, one free in about {wait:.0f} s", wait
+
+
+def _loading(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
+    if held.resident and need.context > (held.loaded_context or need.context):
+        words = f"loads {held.name} anew, for more than {held.loaded_context} tokens of context"
+        yield words, load_seconds(held)
+    elif held.resident:
+        yield f"{held.name} is in memory", 0.0
+    elif held.coming:
+        yield f"{held.name} is being loaded already", load_seconds(held) / 2
+    else:
+        yield f"loads {held.name}", load_seconds(held)
+        pushed = _pushed_out(candidate, held)
+        if pushed:
+            lost = load_seconds(pushed) + candidate.frees_in * pushed.waiting / candidate.slots
+            yield f"pushes {pushed.name} out of memory", lost
+
+
+def load_seconds(held: Held) -> float:
+    """Return how long loading takes: measured, else by size."""
+    if held.load_seconds is not None:
+        return held.load_seconds
+    return held.size / GB / LOAD_GB_PER_SECOND if held.size else LOAD_SECONDS
+
+
+def _pushed_out(candidate: Candidate, held: Held) -> Held | None:
+    """Return the model in use or wanted that would have to leave the memory, if there is one."""
+    others = [other for other in candidate.held if other.resident or other.coming]
+    if candidate.vram is not None and held.size:
+        taken = sum(other.size_vram or (other.size or 0) * ROOM for other in others)
+        enough = taken + held.size * ROOM <= candidate.vram * GB
+    else:
+        enough = len(others) < candidate.holds
+    if enough or not all(other.in_use or other.waiting for other in others):
+        return None  # there is room, or a model nobody uses makes it
+    return min(others, key=lambda other: (other.waiting, load_seconds(other)), default=None)
+
+
+def _speaking(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
+    if need.prompt_tokens:
+        rate = held.prompt_tps or PROMPT_TPS
+        yield f"reads {need.prompt_tokens} tokens", need.prompt_tokens / rate
+    rate = held.tps or TPS
+    seconds = need.answer_tokens / rate
+    measured = f"at {rate:.0f} tokens/s" if held.tps else "at a speed nobody has measured"
+    yield f"speaks {need.answer_tokens} tokens {measured}", seconds
+    if candidate.busy and candidate.slots > 1:
+        share = min(candidate.busy / candidate.slots, 1.0)
+        words = f"{candidate.busy} of {candidate.slots} slots busy"
+        yield words, seconds * CROWDED * share
+    if candidate.vram and held.size and held.size > candidate.vram * GB:
+        yield f"does not fit into {candidate.vram:g} GB of VRAM", seconds * (SPILLS - 1)
+
+
+def _targets(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
+    if candidate.min_tps and held.tps and held.tps < candidate.min_tps:
+        yield f"slower than its target of {candidate.min_tps:g} tokens/s", MISSES_TARGET
+    if candidate.max_seconds:
+        times = (_loading, _speaking)
+        seconds = sum(s for rule in times for _, s in rule(need, candidate, held))
+        if seconds > candidate.max_seconds:
+            yield f"longer than its target of {candidate.max_seconds:g} s", MISSES_TARGET
+
+
+def _standing(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
     if need.capability:
         skill = candidate.skills[need.capability]
-        parts.append((f"{need.capability} {skill:g}", SKILL * skill))
-    if held.resident:
-        parts.append((f"{held.name} is in memory", RESIDENT))
-    free = max(candidate.slots - candidate.busy, 0)
-    parts.append((f"{free} of {candidate.slots} slots free", FREE * free / candidate.slots))
-    if held.tps and fastest:
-        parts.append((f"{held.tps:.0f} tokens/s", SPEED * held.tps / fastest))
-        if candidate.min_tps and held.tps < candidate.min_tps:
-            parts.append((f"slower than its target of {candidate.min_tps:g}", TOO_SLOW))
+        yield f"{need.capability} {skill:g}", UNSKILLED * (1 - skill)
     if candidate.preferred and same_model(candidate.preferred, held.name):
-        parts.append(("its preferred model", PREFERRED))
-    if candidate.name in need.failed:
-        parts.append(("could not be reached for this call", FAILED_IT))
+        yield "its preferred model", PREFERRED
+    if need.known_to == candidate.name:
+        yield "answered this conversation before", STAY
     if candidate.priority is not None:
-        parts.append((f"priority {candidate.priority}", 6.0 - 2.0 * candidate.priority))
-    troubles = {"degraded": DEGRADED, "overloaded": OVERLOADED}
-    if candidate.status in troubles:
-        parts.append((candidate.status_reason or candidate.status, troubles[candidate.status]))
-    return parts
+        yield f"priority {candidate.priority}", PRIORITY * (candidate.priority - NEUTRAL)
+    if candidate.status in TROUBLED:
+        yield candidate.status_reason or candidate.status, TROUBLED[candidate.status]
+    if candidate.name in need.failed:
+        yield "did not take this call before", FAILED_IT
+
+
+Rule = Callable[[Need, Candidate, Held], Iterator[Part]]
+RULES: tuple[Rule, ...] = (_waiting, _loading, _speaking, _targets, _standing)
+
+
+# -- in one line -----------------------------------------------------------------------------
 
 
 def _praise(winner: Score, fitting: int) -> str:
-    best = sorted(winner.parts, key=lambda part: -part[1])[:2]
-    words = ", ".join(text for text, points in best if points > 0)
-    field_size = "the only one that fits" if fitting == 1 else f"best of {fitting} that fit"
-    return f"{winner.agent}: {field_size}; {words}" if words else f"{winner.agent}: {field_size}"
+    words = ", ".join(text for text, _ in winner.parts[:2])
+    field_size = "the only one that fits" if fitting == 1 else f"soonest of {fitting} that fit"
+    return f"{winner.agent}: {field_size}; {words}"
 
 
-def _excuse(need: Need, scores: Sequence[Score], fitting: Sequence[Score]) -> str:
-    if fitting:
-        names = ", ".join(score.agent for score in fitting[:3])
-        return f"waits for a free slot on {names}"
+def _patience(first: Score, free: Sequence[Score]) -> str:
+    if not free:
+        return f"waits for a free slot on {first.agent}"
+    return f"waits for a free slot on {first.agent}: {free[0].agent} would take longer"
+
+
+def _excuse(need: Need, scores: Sequence[Score]) -> str:
     if not scores:
         return "waits for an agent: none is registered"
     if need.agent:

@@ -182,20 +182,22 @@ def ask(request: HttpRequest) -> HttpResponse:
     """Ask, and watch the answer come."""
     if request.method == "POST":
         demand(Actor.of(request), "call.create", request.user.roles)
-    form = AskForm(request.user, request.POST or None, initial=_wished(request))
+    form, found = AskForm(request.user, request.POST or None, initial=_wished(request)), None
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         said = [{"role": "user", "content": data["prompt"]}]
         wish = services.Wish(said, data["agent"], data["model"], data["capability"], streams=True)
         try:
-            call = services.ask(wish, by=Actor.of(request), source=Call.Source.PAGE)
+            if "foresee" in request.POST:
+                found = services.foresee(wish, by=Actor.of(request)).as_dict()
+            else:
+                return redirect(services.ask(wish, by=Actor.of(request), source=Call.Source.PAGE))
         except WhooshError as error:
             form.add_error(None, error.message)
-        else:
-            return redirect(call)
     mine = Call.objects.visible_to(request.user).filter(created_by=request.user).brief()[:8]
     context = {
         "form": form,
+        "found": found,
         "recent": mine,
         "agents": Agent.objects.visible_to(request.user).exists(),
         "may_ask": _may_ask(request),

@@ -150,12 +150,12 @@ def test_every_setting_has_words_of_its_own():
     assert [key for key in first_column("settings") if f"`{key}`" not in text] == []
 
 
-def test_the_points_of_routing_are_those_of_the_code():
+def test_the_seconds_of_routing_are_those_of_the_code():
     text = written(ROOT / "docs" / "user" / "agents.md").replace("−", "-")
-    names = ("SKILL", "RESIDENT", "FREE", "SPEED", "PREFERRED")
-    names += ("DEGRADED", "OVERLOADED", "TOO_SLOW", "FAILED_IT")
-    cells = set(re.findall(r"\| (-?\d+)", text))
-    assert {name for name in names if f"{getattr(routing, name):g}" not in cells} == set()
+    names = ("UNSKILLED", "PREFERRED", "STAY", "MISSES_TARGET", "FAILED_IT")
+    wanted = {f"{getattr(routing, name):g}" for name in names}
+    wanted |= {f"{seconds:g}" for seconds in routing.TROUBLED.values()}
+    assert wanted - set(re.findall(r"\| (-?\d+)", text)) == set()
 
 
 def test_every_error_of_an_agent_is_explained():

@@ -131,6 +131,13 @@ class AskSerializer(Strict):
     agent = serializers.CharField(required=False, default="")
     model = serializers.CharField(required=False, default="")
     capability = serializers.CharField(required=False, default="")
+    fallbacks = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        required=False,
+        default=list,
+        max_length=10,
+        help_text="Models to use where the one asked for is nowhere to be had",
+    )
     team = OwnTeam(slug_field="name", queryset=Team.objects.none(), required=False)
     options = serializers.DictField(required=False, default=dict)
     schema = serializers.DictField(required=False, default=None, allow_null=True)
@@ -151,6 +158,27 @@ class AskSerializer(Strict):
         if "prompt" in attrs:
             attrs["messages"] = [{"role": "user", "content": attrs.pop("prompt")}]
         return attrs
+
+
+class ScoreSerializer(serializers.Serializer[Any]):
+    """What became of one agent in a decision; `seconds` until the answer would be there."""
+
+    agent = serializers.CharField()
+    model = serializers.CharField()
+    seconds = serializers.FloatField()
+    parts = serializers.ListField(help_text="Pairs of words and seconds")
+    refused = serializers.CharField()
+    full = serializers.BooleanField()
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """Where a call would go."""
+
+    agent = serializers.CharField(help_text="Empty when it would wait")
+    model = serializers.CharField()
+    reason = serializers.CharField()
+    waits_for = serializers.CharField(help_text="The agent whose slot it would wait for")
+    scores = ScoreSerializer(many=True)
 
 
 class EventStream(BaseRenderer):
@@ -199,6 +227,7 @@ class CallViewSet(ReadView):
         "retrieve": "call.view",
         "create": "call.create",
         "cancel": "call.cancel",
+        "foresee": "call.create",
     }
 
     def get_serializer_class(self) -> Any:
@@ -238,20 +267,22 @@ class CallViewSet(ReadView):
     @idempotent
     def _ask(self, request: Request, data: dict[str, Any]) -> Response:
         call = services.ask(
-            services.Wish(
-                messages=[dict(message) for message in data["messages"]],
-                agent=data["agent"],
-                model=data["model"],
-                capability=data["capability"],
-                options=data["options"],
-                schema=data["schema"],
-                streams=data["stream"],
-            ),
+            _wish(data),
             by=self.actor,
             team=data.get("team"),
             source=Call.Source.API,
         )
         return Response({"id": call.pk}, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=AskSerializer, responses=DecisionSerializer)
+    @action(detail=False, methods=["post"])
+    def foresee(self, request: Request) -> Response:
+        """Say where such a call would go now and why, without asking anybody."""
+        wish = AskSerializer(data=request.data, context={"request": request})
+        wish.is_valid(raise_exception=True)
+        data = wish.validated_data
+        found = services.foresee(_wish(data), by=self.actor, team=data.get("team"))
+        return Response(DecisionSerializer(found.as_dict()).data)
 
     @extend_schema(request=None, responses=CallSerializer)
     @action(detail=True, methods=["post"])
@@ -275,3 +306,16 @@ def _may_still_read(request: Request, pk: int) -> bool:
     else:
         signed_in = request.session.exists(request.session.session_key)
     return bool(signed_in and user and Call.objects.visible_to(user).filter(pk=pk).exists())
+
+
+def _wish(data: dict[str, Any]) -> services.Wish:
+    return services.Wish(
+        messages=[dict(message) for message in data["messages"]],
+        agent=data["agent"],
+        model=data["model"],
+        capability=data["capability"],
+        fallbacks=data["fallbacks"],
+        options=data["options"],
+        schema=data["schema"],
+        streams=data["stream"],
+    )

@@ -23,6 +23,10 @@ class CallQuerySet(models.QuerySet["Call"]):
         """Calls of the user's teams."""
         return self if user.is_superuser else self.filter(team__in=user.roles)
 
+    def due(self) -> Self:
+        """Calls that wait for a slot now."""
+        return self.filter(state=QUEUED, due_at__lte=timezone.now())
+
     def brief(self) -> Self:
         """Without the texts: what a list shows."""
         return self.select_related("agent", "created_by").defer(*Call.TEXTS)
@@ -50,6 +54,8 @@ class Call(Leased):
     """One prompt and its answer. While it runs it is also the lease of one slot of its agent."""
 
     TEXTS = ("messages", "answer", "thinking", "decision", "options", "schema", "tool_calls")
+    HEARD = ("answer", "thinking", "decision", "tool_calls")
+    """Texts nobody needs to place a call."""
 
     class State(models.TextChoices):
         """States only move downwards; the last four are final."""
@@ -81,6 +87,16 @@ class Call(Leased):
     wanted_agent = models.CharField(max_length=80, blank=True)
     wanted_model = models.CharField(max_length=200, blank=True)
     wanted_capability = models.CharField(max_length=80, blank=True)
+    fallbacks = models.JSONField(
+        default=list, blank=True, help_text="Models to use where the wanted one is nowhere"
+    )
+    prompt_size = models.PositiveIntegerField(default=0, help_text="Tokens, as estimated here")
+    need_key = models.CharField(
+        max_length=64, blank=True, help_text="Calls with one key fit the same agents"
+    )
+    turn_at = models.DateTimeField(
+        default=timezone.now, help_text="Place in the queue: creation, later for less urgent ones"
+    )
     title = models.CharField(max_length=160, blank=True, help_text="First words of the prompt")
     messages = models.JSONField(default=list)
     options = models.JSONField(default=dict, blank=True)
@@ -128,6 +144,7 @@ class Call(Leased):
         indexes = [
             *Leased.Meta.indexes,
             models.Index(fields=["team", "-id"], name="call_team"),
+            models.Index(fields=["state", "need_key", "turn_at"], name="call_queue"),
             models.Index(fields=["agent", "state"], name="call_slots"),
             models.Index(fields=["finished_at"], name="call_finished"),
         ]

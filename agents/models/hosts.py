@@ -155,7 +155,10 @@ class Agent(models.Model):
         if self.maintenance:
             return Health.Status.DRAINING
         health = getattr(self, "health", None)
-        return health.status if health else Health.Status.UNKNOWN
+        if health is None:
+            return Health.Status.UNKNOWN
+        tripped = health.open_until is not None and health.usable
+        return Health.Status.DEGRADED if tripped else health.status
 
     @property
     def status_reason(self) -> str:
@@ -164,6 +167,8 @@ class Agent(models.Model):
             return "Switched off"
         health = getattr(self, "health", None)
         reason = health.reason if health else ""
+        if health and health.open_until is not None and health.usable:
+            reason = f"{health.call_failures} calls in a row failed; few are sent until one works"
         return f"Takes no new calls. {reason}".strip() if self.maintenance else reason
 
 
@@ -259,6 +264,15 @@ class Health(Leased):
     flavour = models.CharField(max_length=40, blank=True, help_text="ollama, llama.cpp, vLLM, …")
     version = models.CharField(max_length=60, blank=True)
     latency_ms = models.FloatField(null=True, blank=True)
+    call_failures = models.PositiveIntegerField(
+        default=0, help_text="Calls in a row that the host failed"
+    )
+    open_until = models.DateTimeField(
+        null=True, blank=True, help_text="No calls until then: the circuit breaker is open"
+    )
+    most_resident = models.PositiveSmallIntegerField(
+        default=0, help_text="Models seen in its memory at once"
+    )
     models_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(Leased.Meta):

@@ -62,6 +62,9 @@ class AgentModel(models.Model):
     remote_host = models.CharField(
         max_length=200, blank=True, help_text="Where it runs, when the host only passes calls on"
     )
+    load_ms = models.FloatField(
+        null=True, blank=True, help_text="Loading into memory, measured, smoothed"
+    )
     seen_at = models.DateTimeField()
 
     class Meta:

@@ -1,6 +1,6 @@
 """Verbs of the agents room: the door other rooms, pages, commands and the runner come in by."""
 
-from agents.services.calls import Wish, ask, cancel_call, wait_for
+from agents.services.calls import Wish, ask, cancel_call, foresee, wait_for
 from agents.services.carrying import canceled, end_quarantined, run_call
 from agents.services.endpoints import (
     Examination,
@@ -23,6 +23,7 @@ from agents.services.hosts import (
     share_agent,
     switch,
 )
+from agents.services.placement import dispatch
 
 __all__ = [
     "Examination",
@@ -37,9 +38,11 @@ __all__ = [
     "check_soon",
     "close_doors",
     "delete_agent",
+    "dispatch",
     "drain",
     "end_quarantined",
     "examine",
+    "foresee",
     "keep_checking",
     "refresh",
     "register_agent",

@@ -13,6 +13,8 @@ from agents.errors import UnknownName
 from agents.live import tell_call
 from agents.models import Agent, Call, Capability, Model
 from agents.models.calls import CANCELED
+from agents.services.needs import AGING, key_of, size_of
+from agents.services.placement import Board
 from whoosh_site.core import leases
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Forbidden
@@ -31,6 +33,8 @@ class Wish:
     agent: str = ""
     model: str = ""
     capability: str = ""
+    fallbacks: Sequence[str] = ()
+    """Models to use, in this order, where the one asked for is nowhere to be had."""
     options: dict[str, Any] = field(default_factory=dict)
     schema: dict[str, Any] | None = None
     streams: bool = False
@@ -52,6 +56,25 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
         UnknownName: no agent, model or capability of that name; says which exist.
         BadInput: nothing to say.
     """
+    call = _drafted(wish, by, source, team)
+    if holder:
+        until = timezone.now() + leases.LEASE
+        call.state, call.owner, call.lease_until = leases.RUNNING, holder, until
+        call.attempt = 1
+    call.save(force_insert=True)
+    tell_call(call)
+    leases.wake()
+    return call
+
+
+def foresee(wish: Wish, *, by: Actor, team: Team | None = None) -> routing.Decision:
+    """Return what would become of a call now, without asking anybody. Raises as `ask`."""
+    call = _drafted(wish, by, "", team)
+    return Board().decide(call)
+
+
+def _drafted(wish: Wish, by: Actor, source: str, team: Team | None) -> Call:
+    """Return the call as it would be recorded."""
     team = team or _team_for(wish, by)
     if team is None:
         raise Forbidden("You belong to no team. Ask an administrator to add you to one.")
@@ -59,7 +82,7 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
     if unknown := _unknown(wish, team):
         raise unknown
     _vet(wish)
-    call = Call.objects.create(
+    call = Call(
         team=team,
         created_by=by.user,
         api_key=by.key,
@@ -72,10 +95,11 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
         options=wish.options,
         schema=wish.schema,
         streams=wish.streams,
-        **(_held_by(holder) if holder else {}),
+        fallbacks=list(wish.fallbacks),
+        prompt_size=size_of(wish.messages),
     )
-    tell_call(call)
-    leases.wake()
+    call.need_key = key_of(call)
+    call.turn_at = call.created_at + call.priority * AGING
     return call
 
 
@@ -98,11 +122,6 @@ def _title(messages: Sequence[dict[str, Any]]) -> str:
     return " ".join(said[-1].split())[:160] if said else ""
 
 
-def _held_by(holder: str) -> dict[str, Any]:
-    until = timezone.now() + leases.LEASE
-    return {"state": leases.RUNNING, "owner": holder, "lease_until": until, "attempt": 1}
-
-
 def _team_for(wish: Wish, by: Actor) -> Team | None:
     """Return the caller's first team that has what is named, else simply the first."""
     if by.user is None:
@@ -123,11 +142,11 @@ def _unknown(wish: Wish, team: Team) -> UnknownName | None:
     skills = Capability.objects.filter(agents__agent__in=agents).distinct()
     if wish.capability and not skills.filter(name=wish.capability).exists():
         return _none_called("capability", wish.capability, skills.values_list("name", flat=True))
-    if wish.model:
+    for wanted in filter(None, (wish.model, *wish.fallbacks)):
         models = Model.objects.filter(hosts__agent__in=agents).distinct()
         names = list(models.values_list("name", flat=True))
-        if not any(routing.same_model(wish.model, name) for name in names):
-            return _none_called("model", wish.model, names)
+        if not any(routing.same_model(wanted, name) for name in names):
+            return _none_called("model", wanted, names)
     return None
 
 

@@ -14,31 +14,39 @@ from agents.errors import AgentBusy, AgentOffline, NoAgent
 from agents.live import tell_call
 from agents.models import Agent, AgentModel, Call
 from agents.models.calls import CANCELED, ERROR, SUCCESS
+from agents.services import breaker
 from agents.services.answers import Answer, Tell
 from agents.services.health import check_soon
-from agents.services.placement import Placement, place
+from agents.services.needs import key_of
+from agents.services.placement import Placement, place, placed
 from whoosh_site.core import leases
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.leases import QUARANTINED, Lease
 
 LOOK_AGAIN = 1.0
 SMOOTH = 0.3
+LOADED_IN = 500.0
+"""Milliseconds below which nothing was loaded: the host only looked for the model."""
 RETRIES = 2
+NOWHERE = {"agent": None, "agent_name": "", "model_name": "", "reason": ""}
 BUSY_PAUSE = timedelta(seconds=2)
 
 
 async def run_call(lease: Lease[Call], tell: Tell | None = None, *, own: bool = False) -> bool:
-    """Place one claimed call and carry it to its end; False when it has to wait.
+    """Carry a claimed call to its end, placing it first if nobody has; False when it has to wait.
 
     `tell` hears every piece of the answer in this process. With `own` the process carries this one
     call for the person before it: canceling the coroutine cancels the call.
     """
-    call = await sync_to_async(Call.objects.select_related("team").get)(pk=lease.pk)
+    rows = Call.objects.select_related("team", "agent__health")
+    call = await sync_to_async(rows.get)(pk=lease.pk)
+    if (call.state, call.owner, call.attempt) != (leases.RUNNING, lease.owner, lease.attempt):
+        return True  # somebody else carries it by now, or it has ended
     if call.cancel_asked:  # between two looks, or before its process died
         await sync_to_async(canceled)(lease)
         return True
     try:
-        placement = await sync_to_async(place)(lease, call)
+        placement = placed(call) or await sync_to_async(place)(lease, call)
     except NoAgent as error:
         await sync_to_async(_wait)(lease, call, error.message)
         return False
@@ -68,7 +76,7 @@ async def run_call(lease: Lease[Call], tell: Tell | None = None, *, own: bool = 
 @transaction.atomic
 def _wait(lease: Lease[Call], call: Call, why: str) -> None:
     later = timezone.now() + timedelta(seconds=LOOK_AGAIN)
-    mine = lease.put_back(later, trouble=why, agent=None, attempt=max(lease.attempt - 1, 0))
+    mine = lease.put_back(later, trouble=why, **NOWHERE, attempt=max(lease.attempt - 1, 0))
     if mine and call.trouble != why:
         tell_call(call)
 
@@ -77,11 +85,11 @@ def _wait(lease: Lease[Call], call: Call, why: str) -> None:
 def _elsewhere(lease: Lease[Call], call: Call, agent: Agent, error: WhooshError) -> None:
     """Queue a call again that its host did not take: not a byte of an answer had come."""
     check_soon(agent)
-    failed = [*call.failed_agents, agent.name]
-    pause = BUSY_PAUSE if isinstance(error, AgentBusy) else timedelta()
-    if lease.put_back(
-        timezone.now() + pause, trouble=error.message, agent=None, failed_agents=failed
-    ):
+    breaker.failed(agent, error)
+    call.failed_agents = [*call.failed_agents, agent.name]
+    changed = {"failed_agents": call.failed_agents, "need_key": key_of(call)}
+    later = timezone.now() + (BUSY_PAUSE if isinstance(error, AgentBusy) else timedelta())
+    if lease.put_back(later, trouble=error.message, **NOWHERE, **changed):
         tell_call(call, agent)
         leases.wake()
 
@@ -94,6 +102,7 @@ def _succeeded(lease: Lease[Call], call: Call, placement: Placement, answer: Ans
     fields = answer.fields
     if lease.finish(SUCCESS, **fields):
         _learn_speed(placement, fields)
+        breaker.worked(placement.agent)
         ended(call, placement.agent)
 
 
@@ -108,6 +117,8 @@ def _failed(
     fields = answer.fields if answer else {"finished_at": timezone.now()}
     if not lease.finish(ERROR, **fields, error=error.message, error_code=error.code):
         return
+    if agent is not None:
+        breaker.failed(agent, error)
     if agent is not None and isinstance(error, AgentOffline | AgentBusy):
         check_soon(agent)
     ended(call, agent)
@@ -137,13 +148,9 @@ def end_quarantined(pks: Sequence[int]) -> None:
 
 
 def ended(call: Call, agent: Agent | None) -> None:
-    """Tell of an end; its slot is free, so who waits longest looks again now, not in a second."""
+    """Tell of an end; its slot is free for who waits."""
     tell_call(call, agent)
-    waiting = Call.objects.filter(state=leases.QUEUED, due_at__gt=timezone.now())
-    first = list(waiting.order_by("priority", "created_at").values_list("pk", flat=True)[:2])
-    if first:
-        Call.objects.filter(pk__in=first, state=leases.QUEUED).update(due_at=timezone.now())
-        leases.wake()
+    leases.wake()
 
 
 def _learn_speed(placement: Placement, fields: dict[str, Any]) -> None:
@@ -151,9 +158,11 @@ def _learn_speed(placement: Placement, fields: dict[str, Any]) -> None:
     row = rows.first()
     if row is None:
         return
-    news = {}
-    for name in ("tps", "prompt_tps"):
-        if fields[name]:
+    news: dict[str, Any] = {} if row.resident else {"resident": True}
+    if (fields["load_ms"] or 0) > LOADED_IN:
+        check_soon(placement.agent)  # another model may have had to make room
+    for name in ("tps", "prompt_tps", "load_ms"):
+        if fields[name] and (name != "load_ms" or fields[name] > LOADED_IN):
             old = getattr(row, name)
             news[name] = fields[name] if old is None else old + SMOOTH * (fields[name] - old)
     if news:

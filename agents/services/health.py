@@ -113,6 +113,7 @@ def _write(lease: Lease[Health], agent: Agent, health: Health, look: Look) -> No
             new["models_at"] = now
             shown |= _keep_models(agent, look.models, now)
         shown |= _keep_resident(agent, look.resident or ())
+        new["most_resident"] = min(max(health.most_resident, len(look.resident or ())), 1000)
     status, reason = judge(agent, look, failures)
     if (status, reason) != (health.status, health.reason):
         shown = True

@@ -47,14 +47,14 @@ def test_a_calls_page_shows_the_answer_the_figures_and_why(page, record, oak, pe
         model_name="tiny:1b", reason="oak: the only one that fits", wait_ms=12.0, load_ms=2500.0,
         first_token_ms=840.0, total_ms=65_000.0, prompt_tokens=3, answer_tokens=5, tps=50.0,
         attempt=2, tool_calls=[{"name": "weather", "arguments": {"city": "x"}}],
-        decision=[{"agent": "elm", "refused": "offline: gone", "parts": [], "points": 0},
-                  {"agent": "oak", "refused": "", "parts": [["4 of 4 slots free", 10.0]],
-                   "points": 10.0}],
+        decision=[{"agent": "elm", "refused": "offline: gone", "parts": [], "seconds": 0},
+                  {"agent": "oak", "refused": "", "parts": [["tiny:1b is in memory", 0.0]],
+                   "seconds": 6.4}],
     )  # fmt: skip
     text = page("viewer", f"/calls/{call.pk}/")
     for words in ("Why &lt;b&gt;?", "2 images", "<strong>Because</strong>", "Hm", "weather(",
                   "oak: the only one that fits", "12 ms", "2.5 s", "840 ms", "1 min 5 s",
-                  "5 tokens, 50.0/s", "offline: gone", "4 of 4 slots free", "Attempt"):  # fmt: skip
+                  "5 tokens, 50.0/s", "offline: gone", "6.4 s", "Attempt"):  # fmt: skip
         assert words in text
     assert "<script>x" not in text
     page("stranger", f"/calls/{call.pk}/", 404)

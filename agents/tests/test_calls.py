@@ -127,7 +127,7 @@ def test_a_call_is_answered_and_says_by_whom_and_why(oak, answered):
     call = answered("how are you")
     assert (call.state, call.answer) == ("success", "You said: how are you")
     assert (call.agent, call.agent_name, call.model_name) == (oak, "oak", "seer:7b")
-    assert call.reason == "oak: the only one that fits; 1 of 1 slots free"
+    assert call.reason == "oak: the only one that fits; loads seer:7b, reads 3 tokens"
     assert [score["agent"] for score in call.decision] == ["oak"]
     assert (call.attempt, call.owner, call.lease_until, call.trouble) == (1, "", None, "")
     assert call.ended

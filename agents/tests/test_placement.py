@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents import services
@@ -48,9 +50,8 @@ def test_a_call_waits_visibly_for_a_slot_and_is_no_worse_for_it(oak, asked, carr
     assert waiting() == ["waits for a free slot on oak"]
     late = Call.objects.get(title="late")
     assert (late.attempt, late.agent, late.agent_name) == (0, None, "")
-    assert late.due_at > timezone.now()
+    assert late.state == "queued"
     Call.objects.filter(pk=busy.pk).update(state="success")
-    Call.objects.filter(pk=late.pk).update(due_at=timezone.now())
     carry("call")
     assert Call.objects.get(title="late").state == "success"
 
@@ -58,26 +59,62 @@ def test_a_call_waits_visibly_for_a_slot_and_is_no_worse_for_it(oak, asked, carr
 def test_a_slot_that_was_taken_meanwhile_is_waited_for(oak, asked, carry, monkeypatch, host):
     other, call = asked("other"), asked("late")
     Call.objects.filter(pk=other.pk).update(state="success")
-    real = placement.facts
+    real = placement._hold
 
-    def slowly(late):
-        found = real(late)
+    def late(board):
         Call.objects.filter(pk=other.pk).update(state="running", owner="there:1:1.00", agent=oak)
-        return found
+        real(board)
 
-    monkeypatch.setattr(placement, "facts", slowly)
+    monkeypatch.setattr(placement, "_hold", late)
     carry("call")
     call.refresh_from_db()
     assert (call.state, call.trouble) == ("queued", "waits for a free slot on oak")
     assert conversations(host) == 0
 
 
-def test_the_end_of_a_call_calls_who_waits_at_once(oak, asked, answered):
-    late = asked("late")
-    Call.objects.update(due_at=timezone.now() + timedelta(days=1))
-    assert answered("first").state == "success"
-    late.refresh_from_db()
-    assert late.state == "success"
+def order():
+    return list(Call.objects.order_by("sent_at").values_list("title", flat=True))
+
+
+def test_calls_come_in_the_order_of_their_turn(oak, asked, finish):
+    for name in ("a", "b", "c"):
+        asked(name)
+    urgent = asked("urgent", agent="oak")
+    Call.objects.filter(pk=urgent.pk).update(turn_at=timezone.now() - timedelta(minutes=5))
+    finish()
+    assert order() == ["urgent", "a", "b", "c"]
+
+
+def test_who_waits_for_another_does_not_stand_in_the_way(settle, host, asked, carry):
+    settle("oak", host)
+    with running(FakeHost("ollama", models=("seer:7b",), pace=0)) as other:
+        elm = settle("elm", other)
+        services.drain(elm, by=SYSTEM)
+        stuck = [asked(f"stuck {n}", agent="elm") for n in range(60)]
+        quick = asked("quick", agent="oak")
+        carry("call")
+    quick.refresh_from_db()
+    assert quick.state == "success"
+    reasons = Call.objects.filter(pk__in=[call.pk for call in stuck]).values_list(
+        "trouble", flat=True
+    )
+    assert set(reasons) == {"waits for elm: draining: Takes no new calls."}
+
+
+def test_a_queue_of_one_kind_costs_the_same_however_long_it_is(oak, asked, people):
+    services.drain(oak, by=SYSTEM)
+
+    def cost():
+        placement.dispatch("here:1:1.00", 10)  # says what they wait for
+        with CaptureQueriesContext(connection) as queries:
+            placement.dispatch("here:1:1.00", 10)
+        return len(queries)
+
+    asked("one")
+    few = cost()
+    for number in range(40):
+        asked(str(number))
+    assert cost() == few
 
 
 def test_without_an_agent_a_call_waits_and_says_for_what(answered, people):
@@ -101,7 +138,7 @@ def test_an_agent_that_takes_no_calls_gets_none(oak, answered, host, how, why):
 
 def test_a_look_too_long_ago_is_a_doubt(oak, answered):
     Health.objects.update(checked_at=timezone.now() - timedelta(days=1))
-    assert ["not checked lately", -20] in answered().decision[0]["parts"]
+    assert ["not checked lately", 10.0] in answered().decision[0]["parts"]
 
 
 def test_a_host_not_looked_at_yet_is_waited_for(make_agent, answered, people):
@@ -139,7 +176,7 @@ def test_a_call_goes_where_its_model_is_in_memory(settle, host, answered):
         settle("yew", other)
         call = answered(model="tiny:1b")
     assert call.agent_name == "yew"
-    assert call.reason == "yew: best of 2 that fit; tiny:1b is in memory, 1 of 1 slots free"
+    assert call.reason.startswith("yew: soonest of 2 that fit; tiny:1b is in memory, ")
 
 
 def test_an_image_waits_for_a_model_that_sees(settle, answered):

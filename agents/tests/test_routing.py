@@ -116,26 +116,67 @@ def test_images_go_to_a_model_that_sees():
 
 # -- the score ---------------------------------------------------------------------------------
 
+GB = 2**30
+
 
 @pytest.mark.parametrize(
     ("need", "candidate", "part"),
     [
-        (Need(capability="law"), agent(skills={"law": 0.75}), ("law 0.75", 30)),
-        (Need(), agent(held=(Held("b", True),)), ("b is in memory", 30)),
-        (Need(), agent(slots=4, busy=1), ("3 of 4 slots free", 7.5)),
-        (Need(), agent(slots=2, busy=5), ("0 of 2 slots free", 0)),
-        (Need(), agent(held=(Held("a", tps=80),)), ("80 tokens/s", 15)),
-        (Need(), agent(held=(Held("a", tps=8),), min_tps=9), ("slower than its target of 9", -10)),
-        (Need(), agent(preferred="tiny:1b"), ("its preferred model", 5)),
-        (Need(), agent(priority=1), ("priority 1", 4)),
-        (Need(), agent(priority=5), ("priority 5", -4)),
-        (Need(), agent(status="degraded", status_reason="one silence"), ("one silence", -20)),
-        (Need(), agent(status="overloaded"), ("overloaded", -30)),
+        (Need(), agent(held=(Held("b", True),)), ("b is in memory", 0)),
+        (Need(), agent(held=(Held("b", size=4 * GB),)), ("loads b", 4)),
+        (Need(), agent(held=(Held("b", size=4 * GB, load_seconds=9),)), ("loads b", 9)),
+        (Need(), agent(held=(Held("b"),)), ("loads b", 8)),
         (
-            Need(failed=frozenset({"oak"})),
-            agent(),
-            ("could not be reached for this call", -200),
+            Need(),
+            agent(held=(Held("b", coming=True, load_seconds=9),)),
+            ("b is being loaded already", 4.5),
         ),
+        (
+            Need(context=9000),
+            agent(held=(Held("b", True, context=32_000, loaded_context=4096, load_seconds=6),)),
+            ("loads b anew, for more than 4096 tokens of context", 6),
+        ),
+        (
+            Need(prompt_tokens=800),
+            agent(held=(Held("a", prompt_tps=200),)),
+            ("reads 800 tokens", 4),
+        ),
+        (Need(), agent(held=(Held("a", tps=64),)), ("speaks 256 tokens at 64 tokens/s", 4)),
+        (Need(), agent(), ("speaks 256 tokens at a speed nobody has measured", 12.8)),
+        (Need(answer_tokens=20), agent(slots=4, busy=2), ("2 of 4 slots busy", 0.25)),
+        (
+            Need(),
+            agent(slots=2, busy=2, frees_in=6),
+            ("all 2 slots busy, one free in about 6 s", 6),
+        ),
+        (
+            Need(),
+            agent(slots=2, busy=2, queued=2, frees_in=6),
+            ("all 2 slots busy, one free in about 12 s", 12),
+        ),
+        (
+            Need(answer_tokens=20),
+            agent(vram=4, held=(Held("a", True, size=5 * GB),)),
+            ("does not fit into 4 GB of VRAM", 3),
+        ),
+        (
+            Need(),
+            agent(held=(Held("a", tps=8),), min_tps=9),
+            ("slower than its target of 9 tokens/s", 5),
+        ),
+        (
+            Need(),
+            agent(held=(Held("a", True, tps=8),), max_seconds=30),
+            ("longer than its target of 30 s", 5),
+        ),
+        (Need(capability="law"), agent(skills={"law": 0.75}), ("law 0.75", 10)),
+        (Need(), agent(preferred="tiny:1b"), ("its preferred model", -2)),
+        (Need(known_to="oak"), agent(), ("answered this conversation before", -3)),
+        (Need(), agent(priority=1), ("priority 1", -4)),
+        (Need(), agent(priority=5), ("priority 5", 4)),
+        (Need(), agent(status="degraded", status_reason="one silence"), ("one silence", 10)),
+        (Need(), agent(status="overloaded"), ("overloaded", 20)),
+        (Need(failed=frozenset({"oak"})), agent(), ("did not take this call before", 1000)),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -143,9 +184,28 @@ def test_every_part_of_a_score_is_told_in_words(need, candidate, part):
     assert part in score(need, candidate).parts
 
 
-def test_speed_counts_against_the_fastest_of_all():
-    fast, slow = agent("elm", held=(Held("a", tps=100),)), agent(held=(Held("a", tps=20),))
-    assert ("20 tokens/s", 3) in score(Need(), fast, slow).parts
+def test_where_the_memory_is_not_known_it_holds_what_it_was_seen_to_hold():
+    held = (Held("new"), Held("old", True, in_use=True, load_seconds=11))
+    assert ("pushes old out of memory", 11) in score(Need(model="new"), agent(held=held)).parts
+    roomy = score(Need(model="new"), agent(held=held, holds=2)).parts
+    assert not any("pushes" in words for words, _ in roomy)
+
+
+def test_calls_that_wait_for_a_model_lose_when_it_is_pushed_out():
+    held = (Held("new"), Held("old", True, waiting=6, load_seconds=11))
+    found = agent(held=held, slots=2, frees_in=3)
+    assert ("pushes old out of memory", 20) in score(Need(model="new"), found).parts
+
+
+def pushing(**more):
+    """An agent of 10 GB that would have to let a model go."""
+    old = Held("old", True, size=6 * GB, size_vram=7 * GB, load_seconds=11, **more)
+    return agent(vram=10, held=(Held("new", size=6 * GB), old), preferred="new")
+
+
+def test_a_model_in_use_that_would_have_to_go_counts_with_its_own_load():
+    assert ("pushes old out of memory", 11) in score(Need(), pushing(in_use=True)).parts
+    assert not any("pushes" in words for words, _ in score(Need(), pushing()).parts)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +213,8 @@ def test_speed_counts_against_the_fastest_of_all():
     [
         ({"skills": {"law": 0.9}}, {"skills": {"law": 0.6}}),
         ({"held": (Held("a", True),)}, {"held": (Held("a"),)}),
+        ({"held": (Held("a", size=GB),)}, {"held": (Held("a", size=9 * GB),)}),
+        ({"held": (Held("a", coming=True),)}, {"held": (Held("a"),)}),
         ({"slots": 4}, {"slots": 4, "busy": 2}),
         ({"held": (Held("a", tps=50),)}, {"held": (Held("a", tps=5),)}),
         ({"priority": 1}, {"priority": 4}),
@@ -174,41 +236,91 @@ def test_equals_are_taken_by_name():
 
 
 def test_a_score_is_kept_as_plain_json():
-    kept = score(Need(), agent(slots=3, busy=1)).as_dict()
+    kept = score(Need(answer_tokens=10), agent(held=(Held("tiny:1b", True),))).as_dict()
     assert json.loads(json.dumps(kept)) == {
         "agent": "oak",
         "model": "tiny:1b",
-        "points": 6.7,
-        "parts": [["2 of 3 slots free", 6.7]],
+        "seconds": 0.5,
+        "parts": [
+            ["tiny:1b is in memory", 0.0],
+            ["speaks 10 tokens at a speed nobody has measured", 0.5],
+        ],
         "refused": "",
         "full": False,
     }
 
 
+# -- fallbacks, context, breaker ---------------------------------------------------------------
+
+
+def test_a_fallback_is_used_only_where_the_model_is_nowhere_to_be_had():
+    need = Need(model="big", fallbacks=("mid", "tiny:1b"))
+    small, middle = agent("elm"), agent("fir", held=(Held("mid"),))
+    slow = agent("yew", held=(Held("big", load_seconds=99),))
+    assert won(choose(need, [small, middle, slow])) == ("yew", "big")
+    gone = replace(slow, status="offline")
+    assert won(choose(need, [small, middle, gone])) == ("fir", "mid")
+    busy = replace(slow, busy=1)
+    assert choose(need, [small, middle, busy]).waits_for == "yew"
+
+
+def test_what_no_model_holds_is_refused_with_the_numbers():
+    held = (Held("a", context=4096), Held("b", context=8192))
+    assert refusal(Need(context=9000), agent(held=held)) == (
+        "holds 8192 tokens of context at most; this needs 9000"
+    )
+    assert won(choose(Need(context=5000), [agent(held=held)])) == ("oak", "b")
+
+
+def test_who_failed_too_often_gets_nothing_for_a_while():
+    assert refusal(Need(), agent(open_for=3)).startswith("failed too often")
+
+
+# -- waiting for the better one ----------------------------------------------------------------
+
+WARM = agent("oak", held=(Held("a", True),), busy=1, frees_in=5)
+COLD = agent("elm", held=(Held("a", load_seconds=20),))
+
+
+def test_a_host_that_has_the_model_in_memory_is_waited_for_when_that_is_sooner():
+    decision = choose(Need(model="a"), [WARM, COLD])
+    assert (decision.winner, decision.waits_for) == (None, "oak")
+    assert decision.reason == "waits for a free slot on oak: elm would take longer"
+
+
+def test_nobody_waits_for_a_queue_that_takes_longer_than_a_load():
+    assert won(choose(Need(model="a"), [replace(WARM, queued=4), COLD]))[0] == "elm"
+
+
+def test_nobody_waits_when_many_wait_behind():
+    assert won(choose(Need(model="a", behind=9), [WARM, COLD]))[0] == "elm"
+
+
+def test_the_will_to_wait_wanes():
+    assert won(choose(Need(model="a", waited=900), [WARM, COLD]))[0] == "elm"
+
+
 # -- the reason --------------------------------------------------------------------------------
 
 
-def test_the_reason_names_the_two_best_parts():
-    busy = agent("elm", slots=2, busy=1)
-    best = agent(held=(Held("a", True),), preferred="a", slots=2)
-    assert choose(Need(), [busy, best]).reason == (
-        "oak: best of 2 that fit; a is in memory, 2 of 2 slots free"
+def test_the_reason_says_how_many_fit_and_what_counted_most():
+    best, other = agent(held=(Held("a", True),)), agent("elm", held=(Held("a"),))
+    assert choose(Need(), [other, best]).reason == (
+        "oak: soonest of 2 that fit; a is in memory, "
+        "speaks 256 tokens at a speed nobody has measured"
     )
-
-
-def test_the_reason_of_the_only_one_says_so():
-    reason = choose(Need(), [agent(), agent("elm", status="offline")]).reason
-    assert reason == "oak: the only one that fits; 1 of 1 slots free"
+    assert choose(Need(), [best]).reason.startswith("oak: the only one that fits; a is in memory")
 
 
 def test_without_agents_a_call_waits_for_one():
     assert choose(Need(), []).reason == "waits for an agent: none is registered"
 
 
-def test_with_all_slots_taken_a_call_waits_for_one_of_them():
-    decision = choose(Need(), [agent(name, busy=1) for name in ("oak", "elm", "fir", "yew")])
-    assert decision.winner is None
-    assert decision.reason == "waits for a free slot on elm, fir, oak"
+def test_with_all_slots_taken_a_call_waits_for_the_soonest():
+    found = [agent(name, busy=1) for name in ("oak", "elm", "fir", "yew")]
+    decision = choose(Need(), found)
+    assert (decision.winner, decision.waits_for) == (None, "elm")
+    assert decision.reason == "waits for a free slot on elm"
     assert all(found.full and not found.refused for found in decision.scores)
 
 
@@ -250,10 +362,15 @@ STATUSES = ("online", "degraded", "overloaded", "offline", "draining", "disabled
 abilities = st.frozensets(st.sampled_from(["completion", "vision", "embedding"]))
 models = st.builds(
     Held,
-    st.sampled_from(["a:1b", "b", "c:latest"]),
-    st.booleans(),
-    st.none() | st.floats(0.1, 500),
-    abilities,
+    name=st.sampled_from(["a:1b", "b", "c:latest"]),
+    resident=st.booleans(),
+    coming=st.booleans(),
+    tps=st.none() | st.floats(0.1, 500),
+    load_seconds=st.none() | st.floats(0, 60),
+    abilities=abilities,
+    context=st.none() | st.integers(512, 100_000),
+    size=st.none() | st.integers(0, 2**36),
+    in_use=st.booleans(),
 )
 candidates = st.builds(
     Candidate,
@@ -265,7 +382,11 @@ candidates = st.builds(
     held=st.lists(models, max_size=3, unique_by=lambda held: held.name).map(tuple),
     preferred=st.sampled_from(["", "a:1b", "c"]),
     skills=st.fixed_dictionaries({}, optional=dict.fromkeys(WORDS, st.floats(0, 1))),
+    queued=st.integers(0, 5),
     min_tps=st.none() | st.floats(0, 100),
+    max_seconds=st.none() | st.floats(0, 100),
+    vram=st.none() | st.floats(1, 100),
+    open_for=st.sampled_from([0.0, 0.0, 0.0, 7.0]),
     priority=st.none() | st.integers(1, 5),
 )
 fields = st.lists(candidates, max_size=5, unique_by=lambda found: found.name)
@@ -276,6 +397,9 @@ needs = st.builds(
     capability=st.sampled_from(["", "", *WORDS]),
     abilities=st.sampled_from([frozenset(), frozenset(), frozenset({"vision"})]),
     failed=st.frozensets(st.sampled_from(["elm", "oak"])),
+    prompt_tokens=st.integers(0, 50_000),
+    context=st.sampled_from([0, 0, 4000, 50_000]),
+    waited=st.floats(0, 1000),
 )
 
 
@@ -289,6 +413,8 @@ def test_nothing_goes_where_it_cannot_be_done(need, found):
     held = next(one for one in taken.held if one.name == winner.model)
     assert taken.status in ("online", "degraded", "overloaded")
     assert taken.busy < taken.slots
+    assert not taken.open_for
+    assert not need.context or held.context is None or held.context >= need.context
     assert not need.agent or need.agent == taken.name
     assert not need.model or same_model(need.model, held.name)
     assert not need.capability or need.capability in taken.skills
@@ -309,22 +435,25 @@ def test_everybody_gets_a_score_or_a_reason(need, found):
     assert sorted(one.agent for one in decision.scores) == sorted(one.name for one in found)
     for one in decision.scores:
         assert bool(one.refused) != bool(one.parts)
-        assert one.points == pytest.approx(sum(points for _, points in one.parts))
+        assert one.seconds == pytest.approx(sum(seconds for _, seconds in one.parts))
     assert decision.reason
-    assert bool(decision.winner) == any(not s.refused and not s.full for s in decision.scores)
+    fitting = [one for one in decision.scores if not one.refused]
+    assert bool(decision.winner or decision.waits_for) == bool(fitting)
+    assert not (decision.winner and decision.waits_for)
 
 
 @settings(max_examples=60)
-@given(needs, fields, st.sampled_from(NAMES))
-def test_one_more_free_slot_makes_nothing_worse(need, found, name):
-    freed = [replace(c, busy=max(c.busy - 1, 0)) if c.name == name else c for c in found]
-    before, after = choose(need, found).winner, choose(need, freed).winner
-    if before is not None:
-        assert after is not None
-        assert after.points >= before.points
+@given(needs, fields)
+def test_whoever_waits_long_enough_goes_to_somebody_free(need, found):
+    decision = choose(replace(need, waited=1e9), found)
+    fitting = [one for one in decision.scores if not one.refused]
+    best = [one for one in fitting if one.rank == min(s.rank for s in fitting)] if fitting else []
+    assert bool(decision.winner) == any(not one.full for one in best)
 
 
-BEST = agent(held=(Held("a", True, 100),), preferred="a", skills={"law": 1.0}, slots=4, priority=1)
+BEST = agent(
+    held=(Held("a", True, tps=100),), preferred="a", skills={"law": 1.0}, slots=4, priority=1
+)
 WORST = agent(
     "ash", status="overloaded", held=(Held("a", tps=1),), min_tps=9, skills={"law": 0}, priority=5
 )

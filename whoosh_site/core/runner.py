@@ -47,6 +47,10 @@ class Kind:
     limit: ClassVar[int] = 1000
     """How many of this kind one runner carries at once."""
 
+    def claim(self, owner: str, limit: int) -> list[Lease[Any]]:
+        """Take due rows for this owner, most urgent first; called at every commit anywhere."""
+        return leases.claim(self.model, owner, limit) if leases.due(self.model) else []
+
     async def run(self, lease: Lease[Any]) -> None:
         """Do the work and end it with `lease.finish` or `lease.put_back`."""
         raise NotImplementedError
@@ -117,9 +121,8 @@ class Runner:
         try:
             for kind in self.kinds:
                 room = min(kind.limit - len(self._held(kind)), 200)
-                if room > 0 and leases.due(kind.model):
-                    claimed = leases.claim(kind.model, self.owner, room)
-                    found += [(kind, lease) for lease in claimed]
+                if room > 0:
+                    found += [(kind, lease) for lease in kind.claim(self.owner, room)]
         except Exception:  # the runner's edge: a database that is away comes back
             log.exception("could not claim work")
             time.sleep(1)  # in the database thread: nothing else can be asked meanwhile either

@@ -29,6 +29,16 @@ class Command(WhooshCommand):
         parser.add_argument("--model", default="", help="only this model")
         parser.add_argument("--capability", default="", help="an agent good at this")
         parser.add_argument("--json", action="store_true", help="agent, reason, figures as well")
+        parser.add_argument(
+            "--fallback",
+            action="append",
+            default=[],
+            metavar="MODEL",
+            help="use this model where the one asked for is not to be had",
+        )
+        parser.add_argument(
+            "--explain", action="store_true", help="say where it would go now and why; ask nobody"
+        )
         parser.add_argument("--stream", action="store_true", help="print the answer as it comes")
         parser.add_argument(
             "--patience", type=float, default=30, help="seconds to wait for an agent (default 30)"
@@ -42,9 +52,13 @@ class Command(WhooshCommand):
             options["agent"],
             options["model"],
             options["capability"],
+            options["fallback"],
         )
         if not Agent.objects.exists():
             raise NotFound("No agent is registered. Load a whoosh.yaml or start 'manage.py up'.")
+        if options["explain"]:
+            self._explain(services.foresee(wish, by=SYSTEM).as_dict(), as_json=options["json"])
+            return
         call = services.ask(wish, by=SYSTEM, source=Call.Source.COMMAND, holder=owner.me())
         tell = self._print if options["stream"] and not options["json"] else None
         try:
@@ -58,6 +72,17 @@ class Command(WhooshCommand):
             self.stdout.write("" if tell else call.answer)
         if call.state != Call.State.SUCCESS:
             raise WhooshError(call.error or f"The call ended as {call.state}.")
+
+    def _explain(self, found: dict[str, Any], *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(found, ensure_ascii=False))
+            return
+        self.stdout.write(str(found["reason"]))
+        for score in found["scores"]:
+            what = score["refused"] or f"{score['model']}, {score['seconds']:g} s"
+            self.stdout.write(f"  {score['agent']}: {what}{' (full)' if score['full'] else ''}")
+            for words, seconds in score["parts"]:
+                self.stdout.write(f"    {seconds:>7.1f} s  {words}")
 
     def _print(self, piece: Piece) -> None:
         self.stdout.write(piece.text, ending="")

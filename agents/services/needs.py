@@ -1,0 +1,65 @@
+"""What a call asks for, in routing's words, and the kind of need it shares with others."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from agents import routing
+from agents.models import Call
+
+LETTERS_A_TOKEN = 3.5
+IMAGE_TOKENS = 800
+STEP = 2048
+"""Needs for so many tokens of context more are told apart in the queue."""
+AGING = timedelta(minutes=1)
+"""How much earlier a call comes for each step it is more urgent."""
+LONGEST_ANSWER = 4096
+
+
+def need_of(call: Call) -> routing.Need:
+    """Return what a call asks for, in routing's words."""
+    limit, wanted = call.options.get("max_tokens"), call.options.get("context_length")
+    answer = limit if isinstance(limit, int) and limit > 0 else routing.ANSWER_TOKENS
+    return routing.Need(
+        agent=call.wanted_agent,
+        model=call.wanted_model,
+        fallbacks=tuple(call.fallbacks),
+        capability=call.wanted_capability,
+        abilities=abilities(call.messages, call.options),
+        failed=frozenset(call.failed_agents),
+        prompt_tokens=call.prompt_size,
+        answer_tokens=min(answer, LONGEST_ANSWER),
+        context=max(call.prompt_size, wanted if isinstance(wanted, int) else 0),
+        waited=(timezone.now() - call.created_at).total_seconds(),
+    )
+
+
+def key_of(call: Call) -> str:
+    """Return what calls have in common that fit the same agents: when one waits, all do."""
+    need = need_of(call)
+    parts = [
+        call.team_id, need.agent, need.model, list(need.fallbacks), need.capability,
+        sorted(need.abilities), sorted(need.failed), need.context // STEP,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def size_of(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Return about how many tokens a conversation has."""
+    letters = sum(len(str(message.get("content") or "")) for message in messages)
+    images = sum(len(message.get("images") or ()) for message in messages)
+    return round(letters / LETTERS_A_TOKEN) + images * IMAGE_TOKENS
+
+
+def abilities(messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> frozenset[str]:
+    """Return what a model must be able to do for a conversation."""
+    wanted = {
+        "vision": any(message.get("images") for message in messages),
+        "tools": bool(options.get("tools")),
+        "thinking": bool(options.get("think")),
+    }
+    return frozenset(name for name, needed in wanted.items() if needed)

@@ -86,16 +86,17 @@ class Board:
         """Whether no agent that takes calls has a free slot."""
         return all(c.full or c.status not in routing.USABLE for c in self.candidates.values())
 
-    def taken(self, agent: str, model: str) -> None:
-        """Note that a call goes to an agent."""
-        old = self.candidates[agent]
+    def take(self, winner: routing.Score) -> Agent:
+        """Note that a call goes to the winner, and return its row."""
+        old = self.candidates[winner.agent]
         held = tuple(
             replace(one, in_use=True, coming=one.coming or not one.resident)
-            if one.name == model
+            if one.name == winner.model
             else one
             for one in old.held
         )
-        self.candidates[agent] = replace(old, busy=old.busy + 1, held=held)
+        self.candidates[old.name] = replace(old, busy=old.busy + 1, held=held)
+        return self.agents[old.name]
 
     def awaited(self, agent: str) -> None:
         """Note that a call waits for an agent."""
@@ -215,15 +216,18 @@ def _pass(owner: str, room: int) -> list[Lease[Call]]:
     stuck: list[str] = []
     with transaction.atomic():
         _hold(board)
-        queues = {key: _Queue(key, room) for _, key in turns}
+        queues = {key: _Queue(key) for _, key in turns}
         while turns and len(placed) < room:
             _, key = heapq.heappop(turns)
-            call = queues[key].first()
-            lease = call and _place(call, board, owner)
-            if lease is None:
+            call = queues[key].take()
+            if call is None:
+                continue
+            decision = board.decide(call)
+            if decision.winner is None:
                 stuck.append(key)
                 continue
-            placed.append(lease)
+            if lease := _place(call, decision, decision.winner, board, owner):
+                placed.append(lease)
             following = queues[key].next_turn()
             if following is not None:
                 heapq.heappush(turns, (following, key))
@@ -233,18 +237,27 @@ def _pass(owner: str, room: int) -> list[Lease[Call]]:
 
 
 class _Queue:
-    """The calls of one kind of need in the order of their turn."""
+    """The calls of one kind of need in the order of their turn; read when they are needed."""
 
-    def __init__(self, key: str, most: int) -> None:
+    def __init__(self, key: str) -> None:
         rows = Call.objects.due().filter(need_key=key).order_by("turn_at", "pk")
-        self._rows = list(rows.defer(*Call.HEARD)[:most])
+        self._waiting = rows.defer(*Call.HEARD)
+        self._rows: list[Call] = []
+        self._taken: list[int] = []
 
-    def first(self) -> Call | None:
+    def take(self) -> Call | None:
         """Take the call whose turn it is."""
-        return self._rows.pop(0) if self._rows else None
+        if self.next_turn() is None:
+            return None
+        call = self._rows.pop(0)
+        self._taken.append(call.pk)
+        return call
 
     def next_turn(self) -> datetime | None:
         """Return when the next one came."""
+        if not self._rows:  # one at first, for most kinds find nobody; then more at a time
+            rest = self._waiting.exclude(pk__in=self._taken)
+            self._rows = list(rest[: 1 + 4 * len(self._taken)])
         return self._rows[0].turn_at if self._rows else None
 
 
@@ -252,43 +265,44 @@ def _hold(board: Board) -> None:
     """Keep others from placing calls until the transaction ends; count what runs once more."""
     if connection.vendor == "postgresql":  # SQLite has one writer anyway
         ids = [agent.pk for agent in board.agents.values()]
-        list(Agent.objects.filter(pk__in=ids).order_by("pk").select_for_update().values("pk"))
+        list(
+            Agent.objects.filter(pk__in=ids)
+            .order_by("pk")
+            .select_for_update(no_key=True)
+            .values("pk")
+        )
     going = _going()
     for name, agent in board.agents.items():
         busy = sum(going.get(agent.pk, {}).values())
         board.candidates[name] = replace(board.candidates[name], busy=busy)
 
 
-def _place(call: Call, board: Board, owner: str) -> Lease[Call] | None:
-    """Give a call its slot, inside the pass's transaction; None when it waits."""
-    decision = board.decide(call)
-    winner = decision.winner
-    if winner is None:
-        return None
-    agent, now = board.agents[winner.agent], timezone.now()
-    waiting = Call.objects.filter(pk=call.pk, state=leases.QUEUED)
-    attempt = call.attempt + 1
-    moved = waiting.update(
+def _place(
+    call: Call, decision: routing.Decision, winner: routing.Score, board: Board, owner: str
+) -> Lease[Call] | None:
+    """Give a call its slot, inside the pass's transaction; None when it waits no more."""
+    now, attempt = timezone.now(), call.attempt + 1
+    moved = Call.objects.filter(pk=call.pk, state=leases.QUEUED).update(
         state=leases.RUNNING,
         owner=owner,
         lease_until=now + leases.LEASE,
         attempt=attempt,
-        **_decided(call, agent, decision, winner, now),
+        **_decided(call, decision, winner, now),
+        agent=board.agents[winner.agent],
     )
     if not moved:  # canceled, or another runner was first
         return None
-    board.taken(agent.name, winner.model)
+    agent = board.take(winner)
     board.behind[call.need_key] = max(board.behind.get(call.need_key, 0) - 1, 0)
     tell_call(call, agent)
     return Lease(Call, call.pk, owner, attempt)
 
 
 def _decided(
-    call: Call, agent: Agent, decision: routing.Decision, winner: routing.Score, now: datetime
+    call: Call, decision: routing.Decision, winner: routing.Score, now: datetime
 ) -> dict[str, Any]:
     return {
-        "agent": agent,
-        "agent_name": agent.name,
+        "agent_name": winner.agent,
         "model_name": winner.model,
         "reason": decision.reason[:300],
         "decision": [score.as_dict() for score in decision.scores],
@@ -332,9 +346,8 @@ def place(lease: Lease[Call], call: Call) -> Placement:
         decision = board.decide(call)
         winner = decision.winner
         if winner is None:
-            scores = [score.as_dict() for score in decision.scores]
-            raise NoAgent(decision.reason, {"scores": scores})
-        agent = board.agents[winner.agent]
-        if lease.write(**_decided(call, agent, decision, winner, timezone.now())):
+            raise NoAgent(decision.reason, {"scores": decision.as_dict()["scores"]})
+        agent = board.take(winner)
+        if lease.write(agent=agent, **_decided(call, decision, winner, timezone.now())):
             tell_call(call, agent)
     return Placement(agent, winner.model)

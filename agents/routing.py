@@ -323,17 +323,21 @@ def _pushed_out(candidate: Candidate, held: Held) -> Held | None:
 def _speaking(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
     if need.prompt_tokens:
         rate = held.prompt_tps or PROMPT_TPS
-        yield f"reads {need.prompt_tokens} tokens", need.prompt_tokens / rate
+        yield f"reads {_tokens(need.prompt_tokens)}", need.prompt_tokens / rate
     rate = held.tps or TPS
     seconds = need.answer_tokens / rate
     measured = f"at {rate:.0f} tokens/s" if held.tps else "at a speed nobody has measured"
-    yield f"speaks {need.answer_tokens} tokens {measured}", seconds
+    yield f"speaks {_tokens(need.answer_tokens)} {measured}", seconds
     if candidate.busy and candidate.slots > 1:
         share = min(candidate.busy / candidate.slots, 1.0)
         words = f"{candidate.busy} of {candidate.slots} slots busy"
         yield words, seconds * CROWDED * share
     if candidate.vram and held.size and held.size > candidate.vram * GB:
         yield f"does not fit into {candidate.vram:g} GB of VRAM", seconds * (SPILLS - 1)
+
+
+def _tokens(count: int) -> str:
+    return f"{count} token" if count == 1 else f"{count} tokens"
 
 
 def _targets(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:

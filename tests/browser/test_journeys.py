@@ -32,6 +32,19 @@ def test_asking_streams_the_answer_and_says_who_gave_it_and_why(open_page, home)
     seen.shoot("call-done")
 
 
+def test_what_would_happen_is_explained_without_asking(open_page, home):
+    seen = open_page("/ask/")
+    asked = len(home.oak.requests)
+    seen.page.get_by_label("Prompt").fill("Where would this go?")
+    seen.page.get_by_role("button", name="What would happen?").click()
+    expect(seen.page.locator("#foreseen")).to_contain_text("soonest of 2 that fit")
+    expect(seen.page.locator("#foreseen")).to_contain_text("offline")
+    assert seen.page.get_by_label("Prompt").input_value() == "Where would this go?"
+    assert not any(one.path == "/api/chat" for one in home.oak.requests[asked:])
+    seen.shoot("foreseen")
+    assert seen.axe() == []
+
+
 def test_the_stop_button_reaches_the_host_and_keeps_what_had_come(open_page, home):
     page = open_page("/ask/").page
     before = home.oak.canceled

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from agents import services
 from agents.forms import AgentForm, in_the_form
@@ -378,8 +379,8 @@ class CallAdmin(ReadOnlyAdmin):
 
     word = "call"
     list_display = [
-        "id", "title", "state_shown", "agent_name", "model_name", "created_by", "answer_tokens",
-        "speed", "total", CREATED,
+        "id", "short_title", "state_shown", "agent_name", "model_name", "created_by", "speed",
+        "total", CREATED,
     ]  # fmt: skip
     list_filter = [ByState, "source", ("agent", OfVisibleRows), ("team", OfVisibleRows)]
     search_fields = ["title", "agent_name", "model_name"]
@@ -400,6 +401,11 @@ class CallAdmin(ReadOnlyAdmin):
     }  # fmt: skip
     fieldsets = [(name or None, {"fields": fields}) for name, fields in FIELDSETS.items()]
     readonly_fields = [field for fields in FIELDSETS.values() for field in fields]
+
+    @admin.display(description="Title", ordering="title")
+    def short_title(self, call: Call) -> str:
+        """The beginning of the prompt."""
+        return Truncator(call.title).chars(60)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Call]:
         """Lists do not read the texts."""

@@ -94,6 +94,12 @@ class Call(Leased):
     need_key = models.CharField(
         max_length=64, blank=True, help_text="Calls with one key fit the same agents"
     )
+    thread_key = models.CharField(
+        max_length=64, blank=True, help_text="Calls with one key begin with the same words"
+    )
+    known_to = models.CharField(
+        max_length=80, blank=True, help_text="Agent that answered this conversation before"
+    )
     turn_at = models.DateTimeField(
         default=timezone.now, help_text="Place in the queue: creation, later for less urgent ones"
     )
@@ -145,6 +151,7 @@ class Call(Leased):
             *Leased.Meta.indexes,
             models.Index(fields=["team", "-id"], name="call_team"),
             models.Index(fields=["state", "need_key", "turn_at"], name="call_queue"),
+            models.Index(fields=["thread_key", "-id"], name="call_thread"),
             models.Index(fields=["agent", "state"], name="call_slots"),
             models.Index(fields=["finished_at"], name="call_finished"),
         ]

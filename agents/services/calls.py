@@ -12,8 +12,8 @@ from agents import routing
 from agents.errors import UnknownName
 from agents.live import tell_call
 from agents.models import Agent, Call, Capability, Model
-from agents.models.calls import CANCELED
-from agents.services.needs import AGING, key_of, size_of
+from agents.models.calls import CANCELED, SUCCESS
+from agents.services.needs import AGING, key_of, size_of, thread_of
 from agents.services.placement import Board
 from whoosh_site.core import leases
 from whoosh_site.core.actor import Actor
@@ -96,11 +96,21 @@ def _drafted(wish: Wish, by: Actor, source: str, team: Team | None) -> Call:
         schema=wish.schema,
         streams=wish.streams,
         fallbacks=list(wish.fallbacks),
+        thread_key=thread_of(team.pk, wish.messages),
+        known_to=_known_to(team, wish.messages),
         prompt_size=size_of(wish.messages),
     )
     call.need_key = key_of(call)
     call.turn_at = call.created_at + call.priority * AGING
     return call
+
+
+def _known_to(team: Team, messages: Sequence[dict[str, Any]]) -> str:
+    """Return who answered a conversation before that goes on: its words are read there already."""
+    if not any(message.get("role") == "assistant" for message in messages):
+        return ""
+    earlier = Call.objects.filter(thread_key=thread_of(team.pk, messages), state=SUCCESS)
+    return earlier.order_by("-pk").values_list("agent_name", flat=True).first() or ""
 
 
 def _vet(wish: Wish) -> None:

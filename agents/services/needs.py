@@ -34,6 +34,7 @@ def need_of(call: Call) -> routing.Need:
         prompt_tokens=call.prompt_size,
         answer_tokens=min(answer, LONGEST_ANSWER),
         context=max(call.prompt_size, wanted if isinstance(wanted, int) else 0),
+        known_to=call.known_to,
         waited=(timezone.now() - call.created_at).total_seconds(),
     )
 
@@ -43,9 +44,16 @@ def key_of(call: Call) -> str:
     need = need_of(call)
     parts = [
         call.team_id, need.agent, need.model, list(need.fallbacks), need.capability,
-        sorted(need.abilities), sorted(need.failed), need.context // STEP,
+        sorted(need.abilities), sorted(need.failed), need.context // STEP, need.known_to,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def thread_of(team: int, messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the calls of one conversation have in common: the team and the first words."""
+    said = [str(message.get("content") or "") for message in messages]
+    first = next((i for i, m in enumerate(messages) if m.get("role") == "user"), 0)
+    return hashlib.sha256(json.dumps([team, *said[: first + 1]]).encode()).hexdigest()
 
 
 def size_of(messages: Sequence[Mapping[str, Any]]) -> int:

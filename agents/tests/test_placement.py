@@ -179,6 +179,20 @@ def test_a_call_goes_where_its_model_is_in_memory(settle, host, answered):
     assert call.reason.startswith("yew: soonest of 2 that fit; tiny:1b is in memory, ")
 
 
+def test_a_conversation_that_goes_on_stays_where_it_began(settle, host, answered):
+    said = [{"role": "user", "content": "hello"}]
+    with running(FakeHost("ollama", pace=0)) as other:
+        settle("oak", other)
+        first = answered(messages=said, agent="oak", model="tiny:1b")
+        host.memory.preload(host.model("tiny:1b"))
+        settle("elm", host)  # as good by now, and first by name
+        said += [{"role": "assistant", "content": first.answer}, {"role": "user", "content": "so?"}]
+        on = answered(messages=said, model="tiny:1b")
+        anew = answered(messages=[{"role": "user", "content": "other"}], model="tiny:1b")
+    assert ["answered this conversation before", -3.0] in on.decision[0]["parts"]
+    assert (on.agent_name, anew.known_to) == ("oak", "")
+
+
 def test_an_image_waits_for_a_model_that_sees(settle, answered):
     with running(FakeHost("ollama", models=("tiny:1b",), pace=0)) as host:
         settle("oak", host)

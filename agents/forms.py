@@ -111,16 +111,22 @@ class AgentForm(forms.ModelForm):
         if "endpoint" in data and self._key_would_move(data):
             old = self.initial["endpoint"]
             self.add_error("api_key", f"Enter it again or forget it: it was stored for {old}.")
-        if self.errors or not self._must_ask(data):
+        if self.errors:
             return data
         try:
             url = services.vet_endpoint(data["endpoint"], allow_local=data["allow_local"])
         except WhooshError as error:
             self.add_error("endpoint", in_the_form(error.message))
             return data
-        self.examination = async_to_sync(services.examine)(
-            url, api_key=self.key(), protocol=data["protocol"], allow_local=data["allow_local"]
-        )
+        if not self._must_ask(data):
+            return data
+        try:
+            self.examination = async_to_sync(services.examine)(
+                url, api_key=self.key(), protocol=data["protocol"], allow_local=data["allow_local"]
+            )
+        except WhooshError as error:
+            self.add_error("api_key", error.message.removeprefix("api_key: "))
+            return data
         if not self.examination.ok and not data.get("save_anyway"):
             said = in_the_form(self.examination.message)
             self.add_error("endpoint", f"{said} Or save it anyway, below.")

@@ -380,3 +380,32 @@ def test_figures_and_times_of_a_call_are_told_as_on_its_page(admin, record):
     for words in ("20.0", "1 min 5 s", "12 ms", "data-clock", "UTC</time>"):
         assert words in page
     assert "19.99" not in page
+
+
+@pytest.mark.parametrize("chosen", ["abc", "9" * 40, "999999"])
+def test_a_capability_that_does_not_exist_is_an_error_of_the_form(people, sign_in, chosen):
+    forms = {
+        f"{kind}-{name}_FORMS": 0
+        for kind in ("gpus", "capabilities")
+        for name in ("TOTAL", "INITIAL")
+    }
+    row = {"capabilities-TOTAL_FORMS": 1, "capabilities-0-capability": chosen}
+    form = {"name": "elm", "endpoint": "http://0177.0.0.1", "team": people.ours.pk, "slots": 1}
+    answer = sign_in(people.admin).post(ADD, forms | row | form)
+    assert answer.status_code == 200
+    assert "not one of the available choices" in answer.content.decode()
+    assert "is not a URL" in answer.content.decode()
+    assert not Agent.objects.exists()
+
+
+def test_a_key_no_header_can_carry_is_an_error_of_its_field(people, sign_in):
+    forms = {
+        f"{kind}-{name}_FORMS": 0
+        for kind in ("gpus", "capabilities")
+        for name in ("TOTAL", "INITIAL")
+    }
+    form = {"name": "elm", "endpoint": "http://10.0.0.9", "team": people.ours.pk, "slots": 1}
+    answer = sign_in(people.admin).post(ADD, forms | form | {"api_key": "clé", "enabled": "on"})
+    assert answer.context["adminform"].form.errors["api_key"] == [
+        "use letters, digits and signs of ASCII on one line only."
+    ]

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
@@ -114,7 +115,7 @@ class RoomAdmin(admin.ModelAdmin):
         if len(request.GET.get("q", "")) > LONGEST_SEARCH:
             raise BadInput(f"Search for at most {LONGEST_SEARCH} characters.")
         chosen = request.POST.getlist("_selected_action")
-        if not all(pk.isascii() and pk.isdecimal() and len(pk) < 19 for pk in chosen):
+        if not all(map(_is_id, chosen)):
             raise BadInput("One of the chosen rows does not exist. Choose again.")
         title = str(self.opts.verbose_name_plural)
         context = {"title": title[:1].upper() + title[1:]} | (extra_context or {})
@@ -173,8 +174,26 @@ class ReadOnlyAdmin(RoomAdmin):
         return False
 
 
+class Chooser(AutocompleteSelect):
+    """Django's field with search; shown again with an id that is none, it chooses nothing."""
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        """Look up only what can be an id."""
+        return super().optgroups(name, [pk for pk in value if _is_id(str(pk))], attrs)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
 class LabelledInline(admin.TabularInline):
     """Rows of a table whose fields speak to screen readers by themselves."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """Search with our own widget."""
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = Chooser(db_field, self.admin_site, using=kwargs.get("using"))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """Name every field, the delete box included."""

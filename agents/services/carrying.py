@@ -8,6 +8,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from agents.errors import AgentBusy, AgentOffline, NoAgent
@@ -139,12 +140,10 @@ def canceled(lease: Lease[Call], answer: Answer | None = None, *, own: bool = Fa
         ended(call, call.agent)
 
 
-@transaction.atomic
 def end_quarantined(pks: Sequence[int]) -> None:
     """Write why calls in quarantine ended, and when."""
-    for call in Call.objects.filter(pk__in=pks, state=QUARANTINED, finished_at=None):
-        end = {"finished_at": timezone.now(), "error": call.trouble, "error_code": QUARANTINED}
-        Call.objects.filter(pk=call.pk, finished_at=None).update(**end)
+    calls = Call.objects.filter(pk__in=pks, state=QUARANTINED, finished_at=None)
+    calls.update(finished_at=timezone.now(), error=F("trouble"), error_code=QUARANTINED)
 
 
 def ended(call: Call, agent: Agent | None) -> None:

@@ -45,7 +45,7 @@ class AskedCalls(Kind):
     def returned(self, found: leases.Returned) -> None:
         """Show what became of calls whose process died."""
         services.end_quarantined(found.quarantined)
-        for call in Call.objects.filter(pk__in=[*found.queued, *found.quarantined]):
+        for call in Call.objects.filter(pk__in=found.queued):
             tell_call(call, call.agent)
 
 

@@ -73,6 +73,7 @@ class Call(Leased):
         PAGE = "page", "Page"
         API = "api", "API"
         COMMAND = "command", "Command"
+        TASK = "task", "Task"
 
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="calls")
@@ -108,6 +109,9 @@ class Call(Leased):
     options = models.JSONField(default=dict, blank=True)
     schema = models.JSONField(null=True, blank=True, help_text="JSON schema of the answer")
     streams = models.BooleanField(default=False, help_text="Tokens are sent as they come")
+    time_limit = models.FloatField(
+        null=True, blank=True, help_text="Seconds the host may take for the whole answer"
+    )
 
     # The decision
     agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, related_name="calls")

@@ -1,6 +1,14 @@
 """Verbs of the agents room: the door other rooms, pages, commands and the runner come in by."""
 
-from agents.services.calls import Wish, ask, cancel_call, foresee, wait_for
+from agents.services.calls import (
+    Wish,
+    ask,
+    cancel_call,
+    foresee,
+    set_priority,
+    wait_for,
+    withdraw,
+)
 from agents.services.carrying import canceled, end_quarantined, run_call
 from agents.services.endpoints import (
     Examination,
@@ -50,8 +58,10 @@ __all__ = [
     "same_place",
     "set_capabilities",
     "set_gpus",
+    "set_priority",
     "share_agent",
     "switch",
     "vet_endpoint",
     "wait_for",
+    "withdraw",
 ]

@@ -144,7 +144,8 @@ def _pieces(call: Call, placement: Placement) -> AsyncIterator[Piece]:
         options={k: v for k, v in call.options.items() if k not in ("tools", "think")},
         think=call.options.get("think"),
     )
-    return placement.host().chat(request, Limits())
+    limits = Limits(total=call.time_limit) if call.time_limit else Limits()
+    return placement.host().chat(request, limits)
 
 
 def _message(data: dict[str, Any]) -> Message:

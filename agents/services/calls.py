@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +14,8 @@ from agents.errors import UnknownName
 from agents.live import tell_call
 from agents.models import Agent, Call, Capability, Model
 from agents.models.calls import CANCELED, SUCCESS
-from agents.services.needs import AGING, key_of, size_of, thread_of
+from agents.services.endings import ended
+from agents.services.needs import key_of, size_of, thread_of, turn_of
 from agents.services.placement import Board
 from whoosh_site.core import leases
 from whoosh_site.core.actor import Actor
@@ -38,6 +40,14 @@ class Wish:
     options: dict[str, Any] = field(default_factory=dict)
     schema: dict[str, Any] | None = None
     streams: bool = False
+    time_limit: float | None = None
+    """Seconds the host may take for the whole answer; without it the limits of every call hold."""
+    priority: int = leases.NORMAL
+    since: datetime | None = None
+    """From when its turn counts: for work that waits longer than this call of it."""
+    not_before: datetime | None = None
+    avoid: Sequence[str] = ()
+    """Agents that failed this work before: others first."""
 
 
 @transaction.atomic
@@ -47,7 +57,7 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
     Args:
         wish: what is asked.
         by: who asks.
-        source: page, api or command.
+        source: page, api, command or task.
         team: on whose behalf; default the caller's first team that has what is named.
         holder: owner of the process that runs the call itself (`ask_here`).
 
@@ -99,9 +109,13 @@ def _drafted(wish: Wish, by: Actor, source: str, team: Team | None) -> Call:
         thread_key=thread_of(team.pk, wish.messages),
         known_to=_known_to(team, wish.messages),
         prompt_size=size_of(wish.messages),
+        time_limit=wish.time_limit,
+        priority=wish.priority,
+        failed_agents=list(wish.avoid),
     )
+    call.due_at = wish.not_before or call.due_at
     call.need_key = key_of(call)
-    call.turn_at = call.created_at + call.priority * AGING
+    call.turn_at = turn_of(call, wish.since or call.created_at)
     return call
 
 
@@ -176,9 +190,35 @@ def cancel_call(call: Call, *, by: Actor) -> bool:
     demand(by, "call.cancel", [call.team_id])
     moved = leases.cancel(Call, call.pk, state=CANCELED, finished_at=timezone.now())
     if moved:
-        tell_call(call)
-        leases.wake()
+        call.refresh_from_db(fields=["state"])
+        if call.ended:
+            ended(call)
+        else:
+            tell_call(call)
+            leases.wake()
     return moved
+
+
+@transaction.atomic
+def withdraw(call: Call) -> bool:
+    """End a call that still waits; False when an agent has it, or it has ended."""
+    waiting = Call.objects.filter(pk=call.pk, state=leases.QUEUED)
+    if not waiting.update(state=CANCELED, cancel_asked=True, finished_at=timezone.now()):
+        return False
+    ended(call)
+    return True
+
+
+@transaction.atomic
+def set_priority(call: Call, priority: int, since: datetime) -> bool:
+    """Give a waiting call another place in the queue; False when it waits no more."""
+    call.priority = priority
+    moved = Call.objects.filter(pk=call.pk, state=leases.QUEUED).update(
+        priority=priority, turn_at=turn_of(call, since)
+    )
+    if moved:
+        tell_call(call)
+    return bool(moved)
 
 
 def wait_for(call: Call, seconds: float) -> Call:

@@ -17,6 +17,7 @@ from agents.models import Agent, AgentModel, Call
 from agents.models.calls import CANCELED, ERROR, SUCCESS
 from agents.services import breaker
 from agents.services.answers import Answer, Tell
+from agents.services.endings import ended
 from agents.services.health import check_soon
 from agents.services.needs import key_of
 from agents.services.placement import Placement, place, placed
@@ -140,16 +141,14 @@ def canceled(lease: Lease[Call], answer: Answer | None = None, *, own: bool = Fa
         ended(call, call.agent)
 
 
+@transaction.atomic
 def end_quarantined(pks: Sequence[int]) -> None:
     """Write why calls in quarantine ended, and when."""
     calls = Call.objects.filter(pk__in=pks, state=QUARANTINED, finished_at=None)
+    found = list(calls.select_related("agent"))
     calls.update(finished_at=timezone.now(), error=F("trouble"), error_code=QUARANTINED)
-
-
-def ended(call: Call, agent: Agent | None) -> None:
-    """Tell of an end; its slot is free for who waits."""
-    tell_call(call, agent)
-    leases.wake()
+    for call in found:
+        ended(call, call.agent)
 
 
 def _learn_speed(placement: Placement, fields: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ from agents.errors import NoAgent
 from agents.models import Agent, Call, Health
 from agents.models.calls import CANCELED
 from agents.services.answers import Tell
-from agents.services.carrying import ended, run_call
+from agents.services.carrying import run_call
+from agents.services.endings import ended
 from agents.services.endpoints import close_doors
 from agents.services.health import check_agent
 from whoosh_site.core import leases, tunables

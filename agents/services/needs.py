@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -17,6 +17,9 @@ STEP = 2048
 """Needs for so many tokens of context more are told apart in the queue."""
 AGING = timedelta(minutes=1)
 """How much earlier a call comes for each step it is more urgent."""
+HEAD_START = timedelta(days=1)
+"""How much earlier comes what somebody waits for than a task: people do not queue behind a batch,
+and no task starves."""
 LONGEST_ANSWER = 4096
 
 
@@ -47,6 +50,12 @@ def key_of(call: Call) -> str:
         sorted(need.abilities), sorted(need.failed), need.context // STEP, need.known_to,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def turn_of(call: Call, since: datetime) -> datetime:
+    """Return a call's place in the queue: the time it waits since, moved by its urgency."""
+    ahead = timedelta() if call.source == Call.Source.TASK else HEAD_START
+    return since + call.priority * AGING - ahead
 
 
 def thread_of(team: int, messages: Sequence[Mapping[str, Any]]) -> str:

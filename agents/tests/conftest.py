@@ -99,8 +99,8 @@ def asked(people: Any) -> Callable[..., Call]:
     def recorded(prompt: str = "how are you", *, by: Any = None, **wish: Any) -> Call:
         team = wish.pop("team", None)
         messages = wish.pop("messages", [{"role": "user", "content": prompt}])
-        actor = Actor(by or people.member)
-        return services.ask(services.Wish(messages, **wish), by=actor, source="api", team=team)
+        actor, source = Actor(by or people.member), wish.pop("source", "api")
+        return services.ask(services.Wish(messages, **wish), by=actor, source=source, team=team)
 
     return recorded
 

@@ -79,10 +79,17 @@ def order():
 def test_calls_come_in_the_order_of_their_turn(oak, asked, finish):
     for name in ("a", "b", "c"):
         asked(name)
-    urgent = asked("urgent", agent="oak")
-    Call.objects.filter(pk=urgent.pk).update(turn_at=timezone.now() - timedelta(minutes=5))
+    asked("urgent", agent="oak", priority=1)
     finish()
     assert order() == ["urgent", "a", "b", "c"]
+
+
+def test_what_somebody_waits_for_comes_before_a_task_of_today(oak, asked, finish):
+    asked("yesterday", source="task", since=timezone.now() - timedelta(days=2))
+    asked("batch", source="task", priority=1)
+    asked("page", priority=5)
+    finish()
+    assert order() == ["yesterday", "page", "batch"]
 
 
 def test_who_waits_for_another_does_not_stand_in_the_way(settle, host, asked, carry):

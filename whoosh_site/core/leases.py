@@ -18,6 +18,8 @@ from whoosh_site.core import owner as owners
 
 LEASE = timedelta(seconds=30)
 DEATHS_ALLOWED = 3
+NORMAL = 3
+"""The middle of the priorities: 1 is most urgent, 5 least."""
 
 QUEUED = "queued"
 RUNNING = "running"
@@ -28,7 +30,7 @@ class Leased(models.Model):
     """What every row of work carries. Concrete models add their own final states."""
 
     state = models.CharField(max_length=12, default=QUEUED)
-    priority = models.PositiveSmallIntegerField(default=3, help_text="1 is most urgent, 5 least")
+    priority = models.PositiveSmallIntegerField(default=NORMAL, help_text="1 is most urgent, 5 least")
     due_at = models.DateTimeField(default=timezone.now)
     owner = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

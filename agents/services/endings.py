@@ -1,0 +1,13 @@
+"""What every end of a call brings about."""
+
+from agents.live import tell_call
+from agents.models import Agent, Call
+from agents.signals import call_ended
+from whoosh_site.core import leases
+
+
+def ended(call: Call, agent: Agent | None = None) -> None:
+    """Tell of an end, in its transaction: to pages, to rooms above, and to who waits for a slot."""
+    tell_call(call, agent)
+    call_ended.send(sender=Call, pk=call.pk, source=call.source)
+    leases.wake()

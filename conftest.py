@@ -15,6 +15,8 @@ from django.test import Client
 
 from whoosh_site.core import tunables
 
+pytest_plugins = ("tests.fixtures",)
+
 
 def pytest_configure() -> None:
     """Cheap password hashes and plain static names: what is slow on purpose is not tested here."""

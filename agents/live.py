@@ -2,6 +2,7 @@
 
 from agents.models import Agent, Call
 from whoosh_site.core import live
+from whoosh_site.core.leases import QUEUED, RUNNING
 from whoosh_site.core.live import topics
 from whoosh_site.core.models.people import User
 
@@ -42,3 +43,9 @@ class CallTopic(topics.Topic):
     def visible(cls, user: User, pk: int) -> bool:
         """As the page itself."""
         return Call.objects.visible_to(user).filter(pk=pk).exists()
+
+    @classmethod
+    def watched(cls, pk: int) -> None:
+        """Have the tokens sent on as they come, if nobody has asked for that yet."""
+        still = Call.objects.filter(pk=pk, streams=False, state__in=(QUEUED, RUNNING))
+        still.update(streams=True)

@@ -1,1 +1,1 @@
-"""Room 3: projects, tasks, dispatch, reviews and approvals. Not furnished yet."""
+"""Room 3: projects, tasks, attempts and artifacts."""

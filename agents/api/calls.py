@@ -2,10 +2,8 @@
 
 import functools
 import json
-from datetime import UTC, datetime
 from typing import Any
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
@@ -22,15 +20,10 @@ from agents.services.stream import events
 from whoosh_site.core.models.access import ApiKey
 from whoosh_site.core.models.people import Team, User
 from whoosh_site.core.openapi import IDEMPOTENCY_KEY
-from whoosh_site.core.rest import REPLAY, ReadView, Strict, idempotent
-from whoosh_site.core.rest_policy import Filters
+from whoosh_site.core.rest import REPLAY, OwnTeam, ReadView, Strict, idempotent
+from whoosh_site.core.rest_policy import IN_EVERY_ZONE, Filters
 
 LONGEST_WAIT = 300
-IN_EVERY_ZONE = (
-    MinValueValidator(datetime(1, 1, 2, tzinfo=UTC)),
-    MaxValueValidator(datetime(9999, 12, 30, tzinfo=UTC)),
-)
-"""Moments that are a date in every time zone."""
 
 
 class CallSerializer(serializers.ModelSerializer[Call]):
@@ -113,14 +106,6 @@ class MessageSerializer(Strict):
     tool_calls = ToolCallSerializer(many=True, required=False)
     tool_name = serializers.CharField(required=False, allow_blank=True)
     tool_call_id = serializers.CharField(required=False, allow_blank=True)
-
-
-class OwnTeam(serializers.SlugRelatedField):
-    """A team by name; one of others is as unknown as one that does not exist."""
-
-    def get_queryset(self) -> Any:
-        """Return the caller's teams."""
-        return Team.objects.visible_to(self.context["request"].user)
 
 
 class AskSerializer(Strict):

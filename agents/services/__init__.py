@@ -1,11 +1,14 @@
 """Verbs of the agents room: the door other rooms, pages, commands and the runner come in by."""
 
+from agents.routing import Decision
+from agents.services.answers import listen_to
 from agents.services.calls import (
     Wish,
     ask,
     cancel_call,
     foresee,
     set_priority,
+    team_for,
     wait_for,
     withdraw,
 )
@@ -34,6 +37,7 @@ from agents.services.hosts import (
 from agents.services.placement import dispatch
 
 __all__ = [
+    "Decision",
     "Examination",
     "Wish",
     "ask",
@@ -52,6 +56,7 @@ __all__ = [
     "examine",
     "foresee",
     "keep_checking",
+    "listen_to",
     "refresh",
     "register_agent",
     "run_call",
@@ -61,6 +66,7 @@ __all__ = [
     "set_priority",
     "share_agent",
     "switch",
+    "team_for",
     "vet_endpoint",
     "wait_for",
     "withdraw",

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -19,6 +19,14 @@ from whoosh_site.core.secrets import MASK
 
 FLUSH_EVERY = 0.08
 Tell = Callable[[Piece], None]
+listened: set[int] = set()
+"""Calls of this process that somebody began to watch after they were asked; the runner looks."""
+
+
+def listen_to(pks: Iterable[int]) -> None:
+    """Say which calls of this process are watched now."""
+    listened.clear()
+    listened.update(pks)
 
 
 class Answer:
@@ -34,7 +42,9 @@ class Answer:
         self.usage = Usage()
         self.began = time.monotonic()
         self.first_at: float | None = None
-        self._parcel: list[Piece] = []
+        self._key = ""
+        self._told = 0
+        """How many pieces were sent on."""
         self._sent = 0
         self._thought = 0
         self._flusher: asyncio.Task[None] | None = None
@@ -42,15 +52,10 @@ class Answer:
 
     async def listen(self, placement: Placement) -> None:
         """Hear the host out."""
-        try:
-            async with contextlib.aclosing(_pieces(self.call, placement)) as pieces:
-                async for piece in pieces:
-                    self._hear(piece)
-        finally:
-            # A host may spell the key it was sent; piece by piece that was not to be seen.
-            if key := placement.agent.api_key.reveal():
-                self.text = ["".join(self.text).replace(key, MASK)]
-                self.thinking = ["".join(self.thinking).replace(key, MASK)]
+        self._key = placement.agent.api_key.reveal()
+        async with contextlib.aclosing(_pieces(self.call, placement)) as pieces:
+            async for piece in pieces:
+                self._hear(piece)
 
     def _hear(self, piece: Piece) -> None:
         if self.first_at is None and (piece.text or piece.thinking or piece.tool_calls):
@@ -62,10 +67,9 @@ class Answer:
             self.usage = piece.usage
         if self.tell is not None:
             self.tell(piece)
-        if self.call.streams and (piece.text or piece.thinking):
-            self._parcel.append(piece)
-            if self._flusher is None or self._flusher.done():
-                self._flusher = asyncio.create_task(self._flush_later())
+        watched = self.call.streams or self.call.pk in listened
+        if watched and (self._flusher is None or self._flusher.done()):
+            self._flusher = asyncio.create_task(self._flush_later())
 
     async def _flush_later(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -73,11 +77,11 @@ class Answer:
         await self._flush()
 
     async def _flush(self) -> None:
-        parcel, self._parcel = self._parcel, []
-        if not parcel:
+        text = "".join(self.text[self._told :])
+        thinking = "".join(self.thinking[self._told :])
+        self._told = len(self.text)
+        if not (text or thinking):
             return
-        text = "".join(piece.text for piece in parcel)
-        thinking = "".join(piece.thinking for piece in parcel)
         # `at` lets a page that joins late, or hears a piece twice, put it in its place; a higher
         # attempt starts the answer anew.
         body = {
@@ -92,12 +96,12 @@ class Answer:
         await sync_to_async(live.stream)(f"call:{self.call.pk}", body)
 
     async def aclose(self) -> None:
-        """Send what is left."""
+        """Send what is left, if anything was sent before."""
         self._hurry.set()
         if self._flusher is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(self._flusher)
-        await asyncio.shield(self._flush())
+            await asyncio.shield(self._flush())
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -108,8 +112,8 @@ class Answer:
         read = usage.prompt_tokens if usage.read_tokens is None else usage.read_tokens
         spoken = usage.answer_ms or ((total - first) if first is not None else None)
         return {
-            "answer": words("".join(self.text)),
-            "thinking": words("".join(self.thinking)),
+            "answer": words(self._masked(self.text)),
+            "thinking": words(self._masked(self.thinking)),
             "tool_calls": storable(
                 [
                     {"id": call.id, "name": call.name, "arguments": call.arguments}
@@ -129,6 +133,12 @@ class Answer:
             "prompt_tps": _rate(read, usage.prompt_ms),
             "finished_at": timezone.now(),
         }
+
+
+    def _masked(self, pieces: list[str]) -> str:
+        """Return the whole: a host may spell the key it was sent, over any number of pieces."""
+        whole = "".join(pieces)
+        return whole.replace(self._key, MASK) if self._key else whole
 
 
 def _rate(tokens: int | None, milliseconds: float | None) -> float | None:

@@ -85,9 +85,7 @@ def foresee(wish: Wish, *, by: Actor, team: Team | None = None) -> routing.Decis
 
 def _drafted(wish: Wish, by: Actor, source: str, team: Team | None) -> Call:
     """Return the call as it would be recorded."""
-    team = team or _team_for(wish, by)
-    if team is None:
-        raise Forbidden("You belong to no team. Ask an administrator to add you to one.")
+    team = team or team_for(wish, by)
     demand(by, "call.create", [team.pk])
     if unknown := _unknown(wish, team):
         raise unknown
@@ -146,12 +144,16 @@ def _title(messages: Sequence[dict[str, Any]]) -> str:
     return " ".join(said[-1].split())[:160] if said else ""
 
 
-def _team_for(wish: Wish, by: Actor) -> Team | None:
-    """Return the caller's first team that has what is named, else simply the first."""
-    if by.user is None:
-        return Team.first_made()
-    home = by.user.home_team
-    if home is None or not _unknown(wish, home):
+def team_for(wish: Wish, by: Actor) -> Team:
+    """Return the caller's first team that has what is named, else simply the first.
+
+    Raises:
+        Forbidden: there is none.
+    """
+    home = Team.first_made() if by.user is None else by.user.home_team
+    if home is None:
+        raise Forbidden("You belong to no team. Ask an administrator to add you to one.")
+    if by.user is None or not _unknown(wish, home):
         return home
     others = Team.objects.visible_to(by.user).exclude(pk=home.pk).order_by("pk")
     fitting = (t for t in others if may(by, "call.create", [t.pk]) and not _unknown(wish, t))

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,12 +10,10 @@ from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from agents import services
-from agents.models import Agent, Call, Health
-from tests.fake_agent import FakeHost, running
-from whoosh_site.core.actor import SYSTEM, Actor
+from agents.models import Call
+from whoosh_site.core.actor import Actor
 from whoosh_site.core.live import hub as hubs
 from whoosh_site.core.live.hub import Hub
-from whoosh_site.core.runner import Runner
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -30,66 +27,12 @@ def _nothing_is_read_again_and_again() -> Iterator[None]:
 
 
 @pytest.fixture
-def host() -> Iterator[FakeHost]:
-    """An Ollama host that answers at once."""
-    with running(FakeHost("ollama", pace=0)) as made:
-        yield made
-
-
-@pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     """A live hub that looks only when it is told to: `await hub._tell()`."""
     fresh = Hub()
     monkeypatch.setattr(fresh, "_run", lambda: asyncio.sleep(0))
     monkeypatch.setattr(hubs, "hub", fresh)
     return fresh
-
-
-@pytest.fixture
-def carry(inside: Any) -> Callable[..., int]:
-    """Run every due row of a kind as the runner does; returns how many: `carry("call")`."""
-
-    def carried(kind: str = "call") -> int:
-        async def once() -> int:
-            runner = Runner()
-            runner.kinds = [one for one in runner.kinds if one.key == kind]
-            try:
-                return await runner.once()
-            finally:
-                await services.close_doors()
-
-        return inside(once())
-
-    return carried
-
-
-@pytest.fixture
-def check(carry: Any) -> Callable[[Agent], Health]:
-    """Look at one agent now, and return what was seen."""
-
-    def checked(agent: Agent) -> Health:
-        later = timezone.now() + timedelta(hours=1)
-        Health.objects.exclude(agent=agent).update(due_at=later)
-        services.check_soon(agent)
-        assert carry("health") == 1
-        agent.refresh_from_db()
-        return agent.health
-
-    return checked
-
-
-@pytest.fixture
-def settle(people: Any, check: Any) -> Callable[..., Agent]:
-    """Register an agent behind a host and look at it: `settle("oak", host, slots=2)`."""
-
-    def settled(name: str, host: Any, **fields: Any) -> Agent:
-        fields = {"team": people.ours, "allow_local": True} | fields
-        url = getattr(host, "url", host)
-        agent = services.register_agent(by=SYSTEM, name=name, endpoint=url, **fields)
-        check(agent)
-        return agent
-
-    return settled
 
 
 @pytest.fixture
@@ -130,21 +73,6 @@ def finish(carry: Any) -> Callable[[], None]:
         raise AssertionError("some call waits for ever")
 
     return finished
-
-
-@pytest.fixture
-def page(people: Any, sign_in: Any) -> Callable[..., str]:
-    """Return the text of a page as somebody sees it: `page("viewer", "/agents/")`."""
-    browsers: dict[str, Any] = {}
-
-    def seen(who: str, path: str, status: int = 200) -> str:
-        if who not in browsers:
-            browsers[who] = sign_in(getattr(people, who))
-        answer = browsers[who].get(path)
-        assert answer.status_code == status
-        return str(answer.content.decode())
-
-    return seen
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ const FILES = [
   ['axe-core', 'axe.min.js', TESTS],
 ];
 const ICONS = `
-  activity alert-circle alert-triangle arrow-left bolt box check chevron-left chevron-right clock code copy cpu
-  database external-link file-text gauge help-circle history info-circle key logout menu-2 message moon
-  player-pause player-play player-stop plug-connected plug-connected-x plus power refresh robot
+  activity alert-circle alert-triangle arrow-left arrow-up bolt box check checklist chevron-left chevron-right clock code copy cpu
+  database download external-link file-text folder gauge hand-stop help-circle history info-circle key list-numbers logout menu-2 message moon
+  paperclip pencil player-pause player-play player-stop plug-connected plug-connected-x plus power refresh robot
   search send server settings shield sun table trash user users x
 `.trim().split(/\s+/);
 

@@ -1,33 +1,35 @@
 // The answer of a running call, piece by piece. `at` says where a piece belongs, so pieces heard
-// twice are skipped; a higher attempt starts the answer anew.
-document.addEventListener('DOMContentLoaded', () => {
-  const area = document.querySelector('[data-stream]');
-  if (!area) return;
-  const text = area.querySelector('[data-text]');
-  const thinking = area.querySelector('[data-thinking]');
-  let attempt = 0;
-  let length = 0;
-  let thought = 0;
+// twice are skipped; a higher attempt starts the answer anew, and so does another call in the
+// same place.
+(() => {
+  const heard = new WeakMap();
 
-  area.addEventListener('live:data', (event) => {
-    for (const piece of event.detail) {
-      if (piece.attempt > attempt) {
-        attempt = piece.attempt;
-        length = 0;
-        thought = 0;
-        text.textContent = '';
-        thinking.textContent = '';
-      }
-      if (piece.attempt < attempt) continue;
-      if (piece.at >= length) {
+  function begin(area, attempt) {
+    area.querySelector('[data-text]').textContent = '';
+    area.querySelector('[data-thinking]').textContent = '';
+    return { call: area.dataset.stream, attempt, length: 0, thought: 0 };
+  }
+
+  function draw(area, pieces) {
+    let state = heard.get(area);
+    if (state?.call !== area.dataset.stream) state = begin(area, 0);
+    const text = area.querySelector('[data-text]');
+    const thinking = area.querySelector('[data-thinking]');
+    for (const piece of pieces) {
+      if (piece.attempt > state.attempt) state = begin(area, piece.attempt);
+      if (piece.attempt < state.attempt) continue;
+      if (piece.at >= state.length) {
         text.append(piece.text);
-        length = piece.at + [...piece.text].length; // characters as the server counts them
+        state.length = piece.at + [...piece.text].length; // characters as the server counts them
       }
-      if (piece.thought_at >= thought) {
+      if (piece.thought_at >= state.thought) {
         thinking.append(piece.thinking);
-        thought = piece.thought_at + [...piece.thinking].length;
+        state.thought = piece.thought_at + [...piece.thinking].length;
       }
-      thinking.closest('details').hidden = !thought;
     }
-  });
-});
+    thinking.closest('details').hidden = !state.thought;
+    heard.set(area, state);
+  }
+
+  document.addEventListener('live:data', (event) => draw(event.target, event.detail));
+})();

@@ -9,6 +9,8 @@
   const waiting = new Map();
   let seq = Number(document.documentElement.dataset.seq || 0); // everything up to here was seen
   let tick = 0; // under which number parts are fetched
+  let socket = null;
+  let watched = ''; // what the server was told this page watches
 
   function topics() {
     const found = new Set();
@@ -57,7 +59,7 @@
     }
     for (const [topic, pieces] of Object.entries(message.data || {})) {
       for (const element of document.querySelectorAll(`[data-stream="${topic}"]`)) {
-        element.dispatchEvent(new CustomEvent('live:data', { detail: pieces }));
+        element.dispatchEvent(new CustomEvent('live:data', { detail: pieces, bubbles: true }));
       }
     }
   }
@@ -71,9 +73,19 @@
     sign.querySelector('[data-words]').textContent = sign.title;
   }
 
+  function watch() {
+    watched = topics().join(' ');
+    socket.send(JSON.stringify({ watch: topics(), since: seq }));
+  }
+
   document.addEventListener('htmx:ws:after:connection', (event) => {
-    event.detail.connection.socket.send(JSON.stringify({ watch: topics(), since: seq }));
+    socket = event.detail.connection.socket;
+    watch();
     show('on');
+  });
+  document.addEventListener('htmx:after:swap', () => {
+    const open = socket?.readyState === WebSocket.OPEN;
+    if (open && topics().join(' ') !== watched) watch();
   });
   document.addEventListener('htmx:ws:close', (event) => {
     show('off');

@@ -30,7 +30,9 @@ class Leased(models.Model):
     """What every row of work carries. Concrete models add their own final states."""
 
     state = models.CharField(max_length=12, default=QUEUED)
-    priority = models.PositiveSmallIntegerField(default=NORMAL, help_text="1 is most urgent, 5 least")
+    priority = models.PositiveSmallIntegerField(
+        default=NORMAL, help_text="1 is most urgent, 5 least"
+    )
     due_at = models.DateTimeField(default=timezone.now)
     owner = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Conflict
+from whoosh_site.core.models.people import Team
 from whoosh_site.core.models.system import IdempotentRequest
 from whoosh_site.core.permissions import demand
 
@@ -49,6 +50,14 @@ class Part(Strict):
         if missing:
             raise serializers.ValidationError({missing[0]: "This field is required."})
         return super().to_internal_value(data)
+
+
+class OwnTeam(serializers.SlugRelatedField):
+    """A team by name; one of others is as unknown as one that does not exist."""
+
+    def get_queryset(self) -> Any:
+        """Return the caller's teams."""
+        return Team.objects.visible_to(self.context["request"].user)
 
 
 def _is_object(data: Any) -> bool:

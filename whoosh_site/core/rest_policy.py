@@ -6,10 +6,12 @@ No views here: Django REST Framework imports this module while it loads its own 
 import io
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.http import Http404, HttpRequest
 from django_filters import rest_framework as filters
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 
 
 DEEPEST = 100
+IN_EVERY_ZONE = (
+    MinValueValidator(datetime(1, 1, 2, tzinfo=UTC)),
+    MaxValueValidator(datetime(9999, 12, 30, tzinfo=UTC)),
+)
+"""Moments that are a date in every time zone."""
 
 
 class Body(JSONParser):

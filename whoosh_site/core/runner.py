@@ -55,6 +55,9 @@ class Kind:
         """Do the work and end it with `lease.finish` or `lease.put_back`."""
         raise NotImplementedError
 
+    def look(self, owner: str) -> None:
+        """Ask for news about rows in hand; called each second while there are any."""
+
     def canceled(self, lease: Lease[Any]) -> None:
         """Write the end of a row whose coroutine was canceled because somebody asked."""
 
@@ -207,12 +210,13 @@ class Runner:
                 log.warning("%s: %s", kind.key, back)
                 await _database(kind.returned, back)
                 self.woken.set()
-        await self._cancel_asked()
+        await self._ask_for_news()
 
-    async def _cancel_asked(self) -> None:
+    async def _ask_for_news(self) -> None:
         for kind in self.kinds:
             if not self._held(kind):
                 continue
+            await _database(kind.look, self.owner)
             asked = await _database(self._asked, kind.model)
             await asyncio.sleep(0)  # a task canceled before its first step would end nothing
             for pk in asked:

@@ -16,6 +16,10 @@ class Topic:
         """Say whether this user may watch this object."""
         raise NotImplementedError
 
+    @classmethod
+    def watched(cls, pk: int) -> None:
+        """Hear that somebody watches this object from now on."""
+
 
 LONGEST = 18  # digits of an id that every database can hold
 
@@ -29,7 +33,7 @@ def declare_lists(*names: str) -> None:
 
 
 def expand(user: User, wanted: str) -> list[str]:
-    """Return the stored topics behind a wanted one; empty when it is unknown or forbidden.
+    """Return the stored topics somebody watches now; empty when it is unknown or forbidden.
 
     A list topic stands for that list in every team of the user; "agents" becomes "agents@3".
     """
@@ -42,4 +46,7 @@ def expand(user: User, wanted: str) -> list[str]:
     topic = topics.get(kind)
     if topic is None or not (ident.isascii() and ident.isdecimal() and len(ident) <= LONGEST):
         return []
-    return [wanted] if topic.visible(user, int(ident)) else []
+    if not topic.visible(user, int(ident)):
+        return []
+    topic.watched(int(ident))
+    return [wanted]

@@ -1,5 +1,6 @@
 """What templates need to show figures, times and icons."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -76,6 +77,12 @@ def size(count: int | None) -> str:
 def share(value: float) -> str:
     """Write a share from 0 to 1 as people give it: 0.9, 0.25."""
     return f"{value:g}"
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """Write a value as indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 @register.filter

@@ -279,7 +279,7 @@ def test_a_row_canceled_before_its_first_step_still_ends(Work, plant, inside, mo
         found = await database(serving._claim)
         monkeypatch.setattr(runner, "_database", asked_at_once)
         serving._start(found)
-        await serving._cancel_asked()
+        await serving._ask_for_news()
         tasks = [task for _, task in serving.hands.values()]
         await asyncio.gather(*tasks, return_exceptions=True)
         return serving.hands

@@ -1,0 +1,8 @@
+"""This room's entries of the side bar."""
+
+from whoosh_site.core.navigation import Entry, declare
+
+declare(
+    Entry(6, "Tasks", "tasks", "checklist"),
+    Entry(7, "Projects", "projects", "folder"),
+)

@@ -1,0 +1,85 @@
+"""Fixtures of every room that works: a host that answers, and a runner that does what is due."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from tests.fake_agent import FakeHost, running
+
+
+@pytest.fixture
+def host() -> Iterator[FakeHost]:
+    """An Ollama host that answers at once."""
+    with running(FakeHost("ollama", pace=0)) as made:
+        yield made
+
+
+@pytest.fixture
+def carry(inside: Any) -> Callable[..., int]:
+    """Run every due row of a kind as the runner does; returns how many: `carry("call")`."""
+    from agents import services
+    from whoosh_site.core.runner import Runner
+
+    def carried(kind: str = "call") -> int:
+        async def once() -> int:
+            runner = Runner()
+            runner.kinds = [one for one in runner.kinds if one.key == kind]
+            try:
+                return await runner.once()
+            finally:
+                await services.close_doors()
+
+        return inside(once())
+
+    return carried
+
+
+@pytest.fixture
+def check(carry: Any) -> Callable[[Any], Any]:
+    """Look at one agent now, and return what was seen."""
+    from agents import services
+    from agents.models import Health
+
+    def checked(agent: Any) -> Any:
+        later = timezone.now() + timedelta(hours=1)
+        Health.objects.exclude(agent=agent).update(due_at=later)
+        services.check_soon(agent)
+        assert carry("health") == 1
+        agent.refresh_from_db()
+        return agent.health
+
+    return checked
+
+
+@pytest.fixture
+def settle(people: Any, check: Any) -> Callable[..., Any]:
+    """Register an agent behind a host and look at it: `settle("oak", host, slots=2)`."""
+    from agents import services
+    from whoosh_site.core.actor import SYSTEM
+
+    def settled(name: str, host: Any, **fields: Any) -> Any:
+        fields = {"team": people.ours, "allow_local": True} | fields
+        url = getattr(host, "url", host)
+        agent = services.register_agent(by=SYSTEM, name=name, endpoint=url, **fields)
+        check(agent)
+        return agent
+
+    return settled
+
+
+@pytest.fixture
+def page(people: Any, sign_in: Any) -> Callable[..., str]:
+    """Return the text of a page as somebody sees it: `page("viewer", "/agents/")`."""
+    browsers: dict[str, Any] = {}
+
+    def seen(who: str, path: str, status: int = 200) -> str:
+        if who not in browsers:
+            browsers[who] = sign_in(getattr(people, who))
+        answer = browsers[who].get(path)
+        assert answer.status_code == status
+        return str(answer.content.decode())
+
+    return seen

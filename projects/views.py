@@ -16,7 +16,7 @@ from projects import services
 from projects.forms import ProjectForm, TaskForm
 from projects.models import Artifact, Attachment, Project, Task
 from projects.models.tasks import PRIORITIES
-from projects.queues import waiting
+from projects.shown import history, waiting
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.live.fragments import live, page
@@ -145,7 +145,7 @@ def _task_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "artifacts": artifacts,
         "attachments": task.attachments.defer("content"),
         "attempts": task.attempts.select_related("call"),
-        "events": task.events.all(),
+        "events": history(task),
         "priorities": PRIORITIES,
         "may_change": may_change,
     }

@@ -23,6 +23,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 PLANTED = {
     "stairs": ("whoosh_site/core/shelf.py", "import agents.errors"),
     "inside-agents": ("agents/protocols/base.py", "import agents.services.hosts"),
+    "inside-projects": ("projects/prompts.py", "import projects.services.handling"),
     "thinking": ("agents/routing.py", "import django.utils.timezone"),
     "protocols": ("agents/protocols/ollama.py", "import agents.models"),
     "doors": ("projects/__init__.py", "import agents.protocols"),

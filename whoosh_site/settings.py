@@ -200,7 +200,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "WHOOSH",
-    "DESCRIPTION": "Hosts, models, calls, people and settings of one WHOOSH installation.",
+    "DESCRIPTION": "Hosts, models, calls, tasks, people and settings of one WHOOSH installation.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -210,6 +210,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "TeamRole": "whoosh_site.core.models.people.Role",
         "MessageRole": ["system", "user", "assistant", "tool"],
+        "CallState": "agents.models.calls.Call.State",
+        "CallSource": "agents.models.calls.Call.Source",
+        "TaskState": "projects.models.tasks.Task.State",
+        "TaskSource": "projects.models.tasks.Task.Source",
+        "AttemptState": "projects.models.tasks.Attempt.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

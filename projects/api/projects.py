@@ -72,9 +72,10 @@ class ProjectViewSet(ReadView):
     @extend_schema(request=ChangedProjectSerializer, responses=ProjectSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Rename or describe anew."""
+        project = self.get_object()
         wish = ChangedProjectSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
-        project = services.change_project(self.get_object(), by=self.actor, **wish.validated_data)
+        services.change_project(project, by=self.actor, **wish.validated_data)
         return self._shown(project, status.HTTP_200_OK)
 
     @extend_schema(responses={204: None})

@@ -120,9 +120,9 @@ class TaskViewSet(ReadView):
     @extend_schema(request=PrioritySerializer, responses=TaskSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Give it another priority."""
+        task = self.get_object()
         wish = PrioritySerializer(data=request.data)
         wish.is_valid(raise_exception=True)
-        task = self.get_object()
         services.set_priority(task, wish.validated_data["priority"], by=self.actor)
         return self._shown(task)
 

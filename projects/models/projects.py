@@ -28,7 +28,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
 class Project(models.Model):
     """A name tasks are gathered under."""
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="projects")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="projects")
     name = models.CharField(max_length=80)
     description = models.TextField(blank=True)
     created_by = models.ForeignKey(

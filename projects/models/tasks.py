@@ -72,7 +72,7 @@ class Task(models.Model):
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="tasks")
     project = models.ForeignKey(
-        Project, on_delete=models.PROTECT, null=True, blank=True, related_name="tasks"
+        Project, on_delete=models.RESTRICT, null=True, blank=True, related_name="tasks"
     )
     title = models.CharField(max_length=200)
     description = models.TextField(blank=True)

@@ -119,7 +119,8 @@ def _failed_hosts(task: Task, call: Call | None) -> list[str]:
 
 def _end(task: Task, attempt: Attempt, step: Step) -> None:
     state = STATES.get(step.what, ERROR)
-    if not _close(task, state, error_code=step.code, error=step.words):
+    words = "" if state == CANCELED else step.words
+    if not _close(task, state, error_code=step.code, error=words):
         return
     if state == CANCELED:
         note(task, "stopped")

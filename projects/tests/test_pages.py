@@ -62,7 +62,8 @@ def test_a_done_task_shows_result_attempts_and_history(oak, done, page):
     text = page("viewer", f"/tasks/{task.pk}/")
     assert "You said: count <em>to</em> three" in text
     assert "1. First" in text
-    assert "Result version 1" in text or "result version 1" in text
+    assert "Attempt 1 goes to oak: the only one that fits" in text
+    assert text.index("Attempt 1 goes to") < text.index("result version 1")
     assert "Run again" not in text  # viewers look
 
 

@@ -14,6 +14,7 @@ from projects import services
 from projects.models import Artifact, Attempt, Task
 from projects.tasks import find_overlooked, tidy_tasks
 from tests.fake_agent import FakeHost, answers, running
+from whoosh_site.core import tunables
 from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import BadInput, Conflict, Forbidden
 from whoosh_site.core.models import AuditEntry
@@ -364,3 +365,11 @@ def test_tasks_are_deleted_past_their_time(oak, done, submitted):
     tidy_tasks()
     assert list(Task.objects.all()) == [waiting]
     assert old.pk != waiting.pk
+
+
+def test_the_setting_says_how_long_tasks_are_kept(done):
+    tunables.change("task_retention", 1, by=SYSTEM)
+    task = done(held=True)
+    Task.objects.update(state="error", finished_at=timezone.now() - timedelta(hours=25))
+    tidy_tasks()
+    assert not Task.objects.filter(pk=task.pk).exists()

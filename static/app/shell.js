@@ -113,8 +113,7 @@ document.addEventListener('keydown', (event) => {
 document.addEventListener('change', (event) => {
   if (event.target.matches('[data-submits]')) event.target.form.requestSubmit();
   if (event.target.matches('[data-ticks]')) {
-    const boxes = event.target.closest('table').querySelectorAll(`[name="${event.target.dataset.ticks}"]`);
-    for (const box of boxes) box.checked = event.target.checked;
+    for (const box of document.getElementsByName(event.target.dataset.ticks)) box.checked = event.target.checked;
   }
   if (event.target.matches('select[name="theme"]')) window.whooshTheme.follow(event.target.value);
 });

@@ -27,6 +27,12 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
     "models/{pk}": (lambda w: w.model.pk, 987654),
     "capabilities/{pk}": (lambda w: w.capability.pk, 987654),
     "calls/{pk}": (lambda w: w.call.pk, 987654),
+    "tasks/{pk}": (lambda w: w.task.pk, 987654),
+    "projects/{pk}": (lambda w: w.project.pk, 987654),
+    "files/{file}": (lambda w: w.attachment.pk, 987654),
+    "results/{file}": (lambda w: w.artifact.pk, 987654),
+    "task/{object_id}": (lambda w: w.task.pk, 987654),
+    "project/{object_id}": (lambda w: w.project.pk, 987654),
     "keys/{pk}": (lambda w: w.key.pk, 987654),
     "teams/{pk}": (lambda w: w.people.ours.pk, 987654),
     "users/{pk}": (lambda w: w.people.owner.pk, 987654),
@@ -48,10 +54,11 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
 # Parts of addresses that name no team's object.
 NOBODYS: dict[str, tuple[object, ...]] = {
     "{pk}/{action}": ("check", "drain", "resume", "disable", "enable"),
+    "{pk}/{verb}": ("cancel", "hold", "release", "run-again"),
     "settings/{key}": ("session_timeout",),
-    "panels/{key}": ("problems", "agents", "calls", "figures"),
+    "panels/{key}": ("problems", "agents", "calls", "figures", "tasks"),
     "welcome/{token}": ("no-such-token",),
-    "admin/{app_label}": ("agents", "core"),
+    "admin/{app_label}": ("agents", "core", "projects"),
     "admin/{url}": ("no/such/page",),
 }
 

@@ -338,12 +338,13 @@ def test_every_column_that_could_hold_a_credential_is_encrypted_or_hashed():
         "core.IdempotentRequest.key": "the caller's own word",
         "sessions.Session.session_key": "Django's",
         "agents.Call.api_key": "points to the row",
+        "projects.Task.api_key": "points to the row",
         "agents.Call.need_key": "a digest of what is wished for",
         "agents.Call.thread_key": "a digest of how the conversation begins",
         "django_q.OrmQ.key": "a queue's name",
     }
     words = ("key", "secret", "token", "password", "credential")
-    figures = {"prompt_tokens", "answer_tokens", "first_token_ms"}
+    figures = {"prompt_tokens", "answer_tokens", "first_token_ms", "token_limit"}
     found = {
         f"{model._meta.label}.{field.name}"
         for model in apps.get_models()

@@ -9,9 +9,11 @@ from django.utils import timezone
 
 from agents import services
 from agents.models import Agent, AgentModel, Call, Capability, Gpu, Model
+from projects import services as projects
+from projects.models import Artifact, Attachment, Project, Task
 from whoosh_site.core import audit, tunables
 from whoosh_site.core import services as core
-from whoosh_site.core.actor import SYSTEM
+from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
 
 CANARY = "canary-3f9b1c-never-to-be-seen"
@@ -31,6 +33,10 @@ class World:
     capability: Capability
     gpu: Gpu
     call: Call
+    project: Project
+    task: Task
+    attachment: Attachment
+    artifact: Artifact
     key: ApiKey
     key_text: str
     entry: AuditEntry
@@ -61,6 +67,8 @@ def build(people: Any, make_agent: Any) -> World:
         tps=10.0,
         finished_at=timezone.now(),
     )
+    project = projects.create_project(name="Our project", team=people.ours, by=SYSTEM)
+    task = _task(people, project)
     key, text = core.create_api_key(user=people.owner, name="Our key", scopes=["read"], by=SYSTEM)
     return World(
         people=people,
@@ -70,6 +78,10 @@ def build(people: Any, make_agent: Any) -> World:
         capability=Capability.objects.get(),
         gpu=agent.gpus.get(),
         call=call,
+        project=project,
+        task=task,
+        attachment=task.attachments.get(),
+        artifact=task.artifacts.get(),
         key=key,
         key_text=text,
         entry=audit.record(SYSTEM, "tested", agent, {"by": "a sweep"}),
@@ -77,6 +89,18 @@ def build(people: Any, make_agent: Any) -> World:
         lockout=Lockout.objects.create(subject="f" * 64, failures=9, last_at=timezone.now()),
         setting=Setting.objects.get(key="api_rate_limit"),
     )
+
+
+def _task(people: Any, project: Project) -> Task:
+    """Return a task on hold that has a file, a result and a history."""
+    given = [projects.read_file("our-file.txt", b"Our text")]
+    order = projects.Order("Our task", "Our description", attachments=given, held=True)
+    by = Actor(people.member)
+    task = projects.submit_task(order, by=by, source="page", project=project)
+    Artifact.objects.create(
+        task=task, name="result", version=1, media_type="text/markdown", content="Our result"
+    )
+    return task
 
 
 def rows(*leave_out: str) -> dict[str, list[dict[str, Any]]]:

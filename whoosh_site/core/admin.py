@@ -106,6 +106,13 @@ class RoomAdmin(admin.ModelAdmin):
         )
         return named and super().lookup_allowed(lookup, value, request)
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer what this person may see."""
+        rows = db_field.remote_field.model._default_manager.all()
+        if "queryset" not in kwargs and hasattr(rows, "visible_to"):
+            kwargs["queryset"] = rows.visible_to(request.user)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     def get_view_on_site_url(self, obj: Any = None) -> str | None:
         """Return the address of the row's own page, if it has one."""
         return obj.get_absolute_url() if hasattr(obj, "get_absolute_url") else None

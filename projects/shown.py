@@ -1,10 +1,10 @@
-"""The queue as people see it: calls in the order of their turn, with the tasks behind them."""
+"""The queue and a task's history, as people see them."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from agents.models import Call
-from projects.models import Attempt, Task
+from projects.models import Attempt, Event, Task
 from whoosh_site.core.models.people import User
 
 SHOWN = 100
@@ -45,3 +45,13 @@ def waiting(user: User) -> list[Waiting]:
     attempts = Attempt.objects.filter(call__in=[c.pk for c in found]).select_related("task")
     tasks = {attempt.call_id: attempt.task for attempt in attempts}
     return [Waiting(call, tasks.get(call.pk)) for call in found]
+
+
+def history(task: Task) -> list[Event]:
+    """Return what happened to a task, oldest first: what was noted, and where its calls went."""
+    went = [
+        Event(task=task, at=call.sent_at, text=f"attempt {attempt.number} goes to {call.reason}")
+        for attempt in task.attempts.select_related("call")
+        if (call := attempt.call) is not None and call.sent_at and call.agent_name
+    ]
+    return sorted([*task.events.all(), *went], key=lambda event: event.at)

@@ -1,6 +1,6 @@
 """What pages of this room watch, and how its services tell them."""
 
-from agents.models import Agent, Call
+from agents.models import Agent, Call, Discovery
 from whoosh_site.core import live
 from whoosh_site.core.live import topics
 from whoosh_site.core.models.people import User
@@ -18,6 +18,11 @@ def tell_call(call: Call, agent: Agent | None = None) -> None:
     live.announce("calls", f"call:{call.pk}", teams=[call.team_id])
     if agent is not None:
         tell(agent)
+
+
+def tell_discovery(pk: int) -> None:
+    """Let the pages that show this search know that it went on."""
+    live.announce(f"discovery:{pk}")
 
 
 @topics.topics.add
@@ -42,3 +47,15 @@ class CallTopic(topics.Topic):
     def visible(cls, user: User, pk: int) -> bool:
         """As the page itself."""
         return Call.objects.visible_to(user).filter(pk=pk).exists()
+
+
+@topics.topics.add
+class DiscoveryTopic(topics.Topic):
+    """One search for hosts."""
+
+    key = "discovery"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return Discovery.objects.visible_to(user).filter(pk=pk).exists()

@@ -208,6 +208,9 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "TeamRole": "whoosh_site.core.models.people.Role",
+        "CallState": "agents.models.calls.Call.State",
+        "DiscoveryState": "agents.models.arrivals.Discovery.State",
+        "JoinState": "agents.models.arrivals.JoinRequest.State",
         "MessageRole": ["system", "user", "assistant", "tool"],
     },
     "POSTPROCESSING_HOOKS": [

@@ -2,6 +2,18 @@
 
 from agents.services.calls import Wish, ask, cancel_call, foresee, wait_for
 from agents.services.carrying import canceled, end_quarantined, run_call
+from agents.services.discovery import (
+    Chosen,
+    Find,
+    Survey,
+    cancel_discovery,
+    discover,
+    discoveries_returned,
+    discovery_canceled,
+    register_found,
+    start_discovery,
+    with_names,
+)
 from agents.services.endpoints import (
     Examination,
     close_doors,
@@ -23,14 +35,29 @@ from agents.services.hosts import (
     share_agent,
     switch,
 )
+from agents.services.joining import (
+    Application,
+    approve_join,
+    ask_to_join,
+    make_join_token,
+    reject_join,
+    revoke_join_token,
+)
 from agents.services.placement import dispatch
 
 __all__ = [
+    "Application",
+    "Chosen",
     "Examination",
+    "Find",
+    "Survey",
     "Wish",
+    "approve_join",
     "ask",
     "ask_here",
+    "ask_to_join",
     "cancel_call",
+    "cancel_discovery",
     "canceled",
     "change_agent",
     "check_agent",
@@ -38,20 +65,29 @@ __all__ = [
     "check_soon",
     "close_doors",
     "delete_agent",
+    "discover",
+    "discoveries_returned",
+    "discovery_canceled",
     "dispatch",
     "drain",
     "end_quarantined",
     "examine",
     "foresee",
     "keep_checking",
+    "make_join_token",
     "refresh",
     "register_agent",
+    "register_found",
+    "reject_join",
+    "revoke_join_token",
     "run_call",
     "same_place",
     "set_capabilities",
     "set_gpus",
     "share_agent",
+    "start_discovery",
     "switch",
     "vet_endpoint",
     "wait_for",
+    "with_names",
 ]

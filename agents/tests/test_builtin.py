@@ -18,7 +18,7 @@ def start(people, monkeypatch):
     """Look around as `up` does: `start(found=host)` returns the child and what was said."""
 
     def started(*, found=None, installed=True, port=1, **options):
-        ports = {int(found.url.rpartition(":")[2]): "ollama"} if found else {}
+        ports = [int(found.url.rpartition(":")[2])] if found else []
         monkeypatch.setattr(builtin, "USUAL_PORTS", ports)
         monkeypatch.setattr(builtin_server, "installed", lambda: installed)
         out = OutputWrapper(io.StringIO())
@@ -41,7 +41,7 @@ def test_a_host_is_registered_at_the_first_start_only(start, host, make_agent):
     make_agent("oak")
     child, said = start(found=host)
     assert (child, Agent.objects.get().name) == (None, "oak")
-    assert said == f"Model hosts on this machine: {host.url.rpartition(':')[2]}.\n"
+    assert said == f"Model hosts on this machine: {host.url}.\n"
 
 
 def test_what_listens_there_but_is_no_model_host_is_left_alone(start, host):

@@ -8,7 +8,17 @@ from django.db import connection
 from django.utils import timezone
 
 from agents import services
-from agents.models import Agent, AgentModel, Call, Capability, Gpu, Model
+from agents.models import (
+    Agent,
+    AgentModel,
+    Call,
+    Capability,
+    Discovery,
+    Gpu,
+    JoinRequest,
+    JoinToken,
+    Model,
+)
 from whoosh_site.core import audit, tunables
 from whoosh_site.core import services as core
 from whoosh_site.core.actor import SYSTEM
@@ -31,6 +41,10 @@ class World:
     capability: Capability
     gpu: Gpu
     call: Call
+    discovery: Discovery
+    join_token: JoinToken
+    join_text: str
+    join_request: JoinRequest
     key: ApiKey
     key_text: str
     entry: AuditEntry
@@ -61,6 +75,10 @@ def build(people: Any, make_agent: Any) -> World:
         tps=10.0,
         finished_at=timezone.now(),
     )
+    token, join_text = services.make_join_token(
+        by=SYSTEM, team=people.ours, name="Our rack", most_uses=5
+    )
+    said = services.Application("our-elm", "http://10.7.7.7:11434")
     key, text = core.create_api_key(user=people.owner, name="Our key", scopes=["read"], by=SYSTEM)
     return World(
         people=people,
@@ -70,6 +88,10 @@ def build(people: Any, make_agent: Any) -> World:
         capability=Capability.objects.get(),
         gpu=agent.gpus.get(),
         call=call,
+        discovery=services.start_discovery(["10.7.7.7"], by=SYSTEM),
+        join_token=token,
+        join_text=join_text,
+        join_request=services.ask_to_join(said, token=token, sender="10.7.7.7"),
         key=key,
         key_text=text,
         entry=audit.record(SYSTEM, "tested", agent, {"by": "a sweep"}),

@@ -20,6 +20,8 @@ TONES = {
     "degraded": "yellow",
     "overloaded": "orange",
     "draining": "purple",
+    "waiting": "cyan",
+    "approved": "green",
     "quarantined": "red",
     "error": "red",
     "offline": "red",

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter as OfVisibleRows
 from django.db import models
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -17,6 +18,7 @@ from agents.services.joining import MOST_DAYS
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.admin import CREATED, EXPIRES, ReadOnlyAdmin, RoomAdmin, moment
 from whoosh_site.core.errors import WhooshError
+from whoosh_site.core.rest import public_url
 from whoosh_site.core.templatetags.ui import icon
 
 DECIDED = moment("decided_at", "Decided")
@@ -67,7 +69,7 @@ class JoinTokenAdmin(RoomAdmin):
         token, text = services.make_join_token(by=Actor.of(request), **form.cleaned_data)
         obj.pk, obj.prefix = token.pk, token.prefix
         obj._state.adding = False
-        messages.success(request, _to_copy(text))
+        messages.success(request, _to_copy(text, public_url(request, reverse("join"))))
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The service wrote the audit line."""
@@ -79,14 +81,18 @@ class JoinTokenAdmin(RoomAdmin):
             services.revoke_join_token(token, by=Actor.of(request))
 
 
-def _to_copy(text: str) -> SafeString:
+def _to_copy(text: str, door: str) -> SafeString:
+    """Return the message with the token, and how a host asks with it."""
     return format_html(
         "This is the join token. Copy it now: it is not shown again."
-        '<div class="wh-link"><span id="join-token"><code>{}</code></span> '
-        '<button class="btn btn-sm" type="button" data-copy="join-token">{} '
-        "<span data-label>Copy</span></button></div>",
+        '<div class="wh-link"><span id="join-token"><code>{0}</code></span> '
+        '<button class="btn btn-sm" type="button" data-copy="join-token">{1} '
+        "<span data-label>Copy</span></button></div>"
+        "<div class=\"wh-link\"><span>On the host: <code>curl -H 'Authorization: Bearer {0}' "
+        "-H 'Content-Type: application/json' -d '{{\"name\": \"NAME\"}}' {2}</code></span></div>",
         text,
         icon("copy"),
+        door,
     )
 
 

@@ -226,6 +226,7 @@ class JoinedSerializer(serializers.Serializer[Any]):
 class JoinView(APIView):
     """The door for hosts that want to become agents."""
 
+    who = "hosts with a join token"
     authentication_classes = (JoinTokenAuthentication,)
     permission_classes = (HasJoinToken,)
     throttle_classes = (JoinThrottle,)

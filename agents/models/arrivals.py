@@ -131,7 +131,7 @@ class JoinRequest(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     token = models.ForeignKey(JoinToken, on_delete=models.SET_NULL, null=True, related_name="+")
-    address = models.CharField(max_length=45, help_text="Where the request came from")
+    address = models.CharField("asked from", max_length=45, help_text="The sender's address")
     name = models.CharField(max_length=80, validators=[NAME_RULE])
     endpoint = models.CharField(max_length=300)
     allow_local = models.BooleanField("this machine", default=False)

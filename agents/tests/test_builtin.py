@@ -93,3 +93,34 @@ def test_the_small_models_agent_goes_when_it_is_not_served(start, why):
         child, _ = start(no_builtin_model=True) if why == "asked" else start(found=host)
     assert child is None
     assert not Agent.objects.filter(builtin=True).exists()
+
+
+@pytest.mark.parametrize(
+    ("flavour", "name", "slots"),
+    [("ollama", "ollama", 1), ("llamacpp", "llama-cpp", 4), ("vllm", "vllm", 1),
+     ("lmstudio", "lm-studio", 1)],
+)  # fmt: skip
+def test_a_host_is_named_after_what_it_is_not_after_its_port(flavour, name, slots, start):
+    with running(FakeHost(flavour, pace=0)) as host:
+        start(found=host)
+    assert [(a.name, a.slots, a.endpoint) for a in Agent.objects.all()] == [(name, slots, host.url)]
+
+
+def test_a_whoosh_on_one_of_these_ports_is_not_taken_for_a_host(start, host):
+    alive = {"status": "ok", "service": "whoosh"}
+    host.faults.add("status", status=200, body=alive, paths=("/healthz",))
+    child, _ = start(found=host)
+    assert child is not None
+    assert Agent.objects.get().builtin
+
+
+def test_a_host_that_wants_a_key_is_told_of_and_left_to_the_administrator(start, host):
+    host.settings.key = "s3cret"
+    child, said = start(found=host)
+    assert child is not None
+    assert f"A model host wants a key; add it in the admin: {host.url}.\n" in said
+    assert Agent.objects.get().builtin
+
+
+def test_the_ports_looked_at_are_those_of_the_usual_software():
+    assert builtin.USUAL_PORTS == (11434, 8080, 1234, 8000)

@@ -13,6 +13,7 @@ from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, NotFound
 from whoosh_site.core.management.base import WhooshCommand
 from whoosh_site.core.models import Team
+from whoosh_site.core.templatetags.ui import counted
 
 
 class Command(WhooshCommand):
@@ -70,7 +71,9 @@ class Command(WhooshCommand):
             agent = one["agent"]
             state = "registered now" if agent in made else f"registered as {agent}" if agent else ""
             self.stdout.write(" ".join(filter(None, [one["message"], state and f"[{state}]"])))
-        self.stdout.write(f"{survey.asked} places asked, {len(hosts)} model hosts found.")
+        self.stdout.write(
+            f"{counted(survey.asked, 'place')} asked, {counted(len(hosts), 'model host')} found."
+        )
         if survey.trouble:
             self.stderr.write(survey.trouble)
 

@@ -22,12 +22,10 @@ def two_hosts():
         yield open_one, guarded
 
 
-def searched(seen: Any, *places: str, ports: str = "") -> Any:
+def searched(seen: Any, *places: str) -> Any:
     """Fill the form; return the page of the discovery it leads to."""
     page = seen.page
     page.get_by_label("Hosts and networks").fill("\n".join(places))
-    if ports:
-        page.get_by_label("Ports").fill(ports)
     page.get_by_role("button", name="Look for hosts").click()
     page.wait_for_url("**/agents/discover/*/")
     return page
@@ -66,16 +64,21 @@ def test_hosts_are_found_without_reload_and_one_becomes_an_agent(open_page, home
     delete(page, "linden")
 
 
-def test_a_long_search_shows_how_far_it_is_and_stops_when_told(open_page, look):
+def test_a_long_search_shows_how_far_it_is_and_stops_when_told(open_page, look, two_hosts):
+    open_one, slow = two_hosts
+    slow.faults.add("delay", seconds=30)
     seen = open_page("/agents/discover/", look)
-    page = searched(seen, "192.0.2.0/24", ports="80, 81, 82, 83")  # reserved: nobody answers there
+    page = searched(seen, *(host.url.removeprefix("http://") for host in two_hosts))
+    found = page.locator("#found")
+    expect(found).to_contain_text("1 of 2 places asked, 1 host found")
+    expect(found).to_contain_text(open_one.url)
     button = page.get_by_role("button", name="Stop")
-    expect(button).to_be_visible()
     seen.shoot("discovery-running")
     assert seen.axe() == []
     button.click()
-    expect(page.locator("#found")).to_contain_text("Stopped", timeout=10000)
+    expect(found).to_contain_text("Stopped", timeout=10000)
     expect(button).to_be_hidden()
+    expect(found.get_by_role("checkbox")).to_be_visible()
 
 
 def test_a_host_that_asks_shows_at_once_and_is_let_in(open_page, home, look):

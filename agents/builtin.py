@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from agents import builtin_server, services
 from agents.models import Agent
-from agents.services import Chosen, Find, Survey
+from agents.services import Find, Survey
 from agents.targets import USUAL_PORTS, places
 from whoosh_site.core.actor import SYSTEM
 from whoosh_site.core.errors import Conflict
@@ -94,8 +94,8 @@ def _look_around(own_port: int, out: TextIO) -> list[Find]:
     ports = [port for port in USUAL_PORTS if port != own_port and _listens(port)]
     survey = Survey(places([f"127.0.0.1:{port}" for port in ports]) if ports else [])
     asyncio.run(survey.run_alone())
-    for find in survey.found:
-        if find["needs_key"]:
+    for find in services.with_names(survey.found):
+        if find["needs_key"] and not find["agent"]:
             out.write(f"A model host wants a key; add it in the admin: {find['endpoint']}.")
     return [find for find in survey.found if find["ok"]]
 
@@ -107,8 +107,7 @@ def _listens(port: int) -> bool:
 
 
 def _register(found: Sequence[Find], out: TextIO) -> None:
-    chosen = [Chosen(find["endpoint"]) for find in found]
-    for agent in services.register_found(found, chosen, by=SYSTEM):
+    for agent in services.register_found(found, by=SYSTEM):
         out.write(f"Found a model host and registered it: {agent.endpoint}.")
 
 

@@ -227,6 +227,7 @@ class JoinView(APIView):
     """The door for hosts that want to become agents."""
 
     who = "hosts with a join token"
+    """As the reference of addresses says it."""
     authentication_classes = (JoinTokenAuthentication,)
     permission_classes = (HasJoinToken,)
     throttle_classes = (JoinThrottle,)

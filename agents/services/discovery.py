@@ -215,9 +215,15 @@ class Chosen:
 
 @transaction.atomic
 def register_found(
-    found: Sequence[Find], chosen: Iterable[Chosen], *, by: Actor, team: Team | None = None
+    found: Sequence[Find],
+    chosen: Iterable[Chosen] | None = None,
+    *,
+    by: Actor,
+    team: Team | None = None,
 ) -> list[Agent]:
     """Make agents of chosen finds: all of them, or none when one is refused.
+
+    Without a choice, all hosts that want no key and are no agents yet.
 
     Raises:
         Forbidden, BadInput, Conflict: as `register_agent`; BadInput for what was not found.
@@ -225,6 +231,9 @@ def register_found(
     demand(by, "agent.register")
     team = team or (by.user.home_team if by.user else Team.first_made())
     rows = {find["endpoint"]: find for find in with_names(found)}
+    if chosen is None:
+        new = (find for find in rows.values() if find["ok"] and not find["agent"])
+        chosen = [Chosen(find["endpoint"]) for find in new]
     return [_register(rows, one, by, team) for one in chosen]
 
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from agents import protocols
 from agents.errors import AgentError, AgentUnauthorised, UnusableEndpoint
 from agents.models import Agent
-from agents.protocols import Endpoint, HostProtocol, ModelInfo
+from agents.protocols import Endpoint, HostProtocol, ModelInfo, Probe
 from agents.protocols.base import PROBE_SECONDS
 from whoosh_site.core.addresses import registered_hosts
 from whoosh_site.core.errors import BadInput
@@ -130,12 +130,12 @@ async def examine(
         known = ", ".join(protocols.protocols.keys())
         raise BadInput(f"protocol: there is no {protocol!r}. There are: {known}.")
     vet_key(api_key)
-    began = time.monotonic()
     opened = way_out or Door(registered_hosts(allow_local=allow_local))
     endpoint = Endpoint(url, opened, api_key)
     try:
         if await protocols.is_whoosh(endpoint, connect=connect):
             return Examination(ok=False, message=f"{url} is a WHOOSH itself, not a model host.")
+        began = time.monotonic()
         if protocol:
             host = protocols.protocols[protocol](endpoint)
             probe = await host.probe()
@@ -149,6 +149,10 @@ async def examine(
     finally:
         if way_out is None:
             await opened.close()
+    return _described(probe, models, latency)
+
+
+def _described(probe: Probe, models: Sequence[ModelInfo], latency: float) -> Examination:
     names = ", ".join(model.name for model in models[:5]) or "none yet"
     more = f" and {len(models) - 5} more" if len(models) > 5 else ""
     what = f"{probe.flavour} {probe.version}".strip()

@@ -114,12 +114,14 @@ def test_a_whoosh_on_one_of_these_ports_is_not_taken_for_a_host(start, host):
     assert Agent.objects.get().builtin
 
 
-def test_a_host_that_wants_a_key_is_told_of_and_left_to_the_administrator(start, host):
+def test_a_host_that_wants_a_key_is_told_of_until_it_is_an_agent(start, host, make_agent):
     host.settings.key = "s3cret"
     child, said = start(found=host)
     assert child is not None
     assert f"A model host wants a key; add it in the admin: {host.url}.\n" in said
     assert Agent.objects.get().builtin
+    make_agent("oak", endpoint=host.url, allow_local=True)
+    assert "wants a key" not in start(found=host)[1]
 
 
 def test_the_ports_looked_at_are_those_of_the_usual_software():

@@ -1,5 +1,6 @@
 """Hosts that join by themselves: tokens, requests, decisions."""
 
+import copy
 import html
 from datetime import timedelta
 
@@ -9,7 +10,9 @@ from django.utils import timezone
 
 from agents import services
 from agents.models import Agent, JoinRequest, JoinToken
+from agents.services import joining
 from tests.fake_agent import FakeHost, running
+from whoosh_site.core import tunables
 from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import Conflict, Forbidden
 from whoosh_site.core.models import AuditEntry, Notice
@@ -151,6 +154,18 @@ def test_asking_again_is_the_same_request_and_costs_no_use(ask, token):
     assert (row.slots, row.tags) == (None, [])  # what an administrator looks at stays
     token[0].refresh_from_db()
     assert token[0].uses == 1
+
+
+def test_the_same_asked_at_the_same_time_is_one_request(ask, token, monkeypatch):
+    monkeypatch.setattr(joining, "_validated", lambda row: copy.copy(row).save())
+    assert ask().status_code == 202
+    token[0].refresh_from_db()
+    assert (JoinRequest.objects.count(), token[0].uses) == (1, 0)
+
+
+def test_a_host_that_asks_all_the_time_is_slowed_down(ask, token):
+    tunables.change("api_rate_limit", 2, by=SYSTEM)
+    assert [ask().status_code for _ in range(3)] == [202, 202, 429]
 
 
 def test_a_token_lets_as_many_hosts_ask_as_it_says(ask):

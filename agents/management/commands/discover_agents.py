@@ -50,12 +50,7 @@ class Command(WhooshCommand):
         made: list[str] = []
         if options["register"]:
             by = Actor(name="discover_agents")
-            new = [
-                one for one in services.with_names(survey.found) if one["ok"] and not one["agent"]
-            ]
-            chosen = [services.Chosen(one["endpoint"]) for one in new]
-            agents = services.register_found(survey.found, chosen, by=by, team=team)
-            made = [agent.name for agent in agents]
+            made = [a.name for a in services.register_found(survey.found, by=by, team=team)]
         found = services.with_names(survey.found)
         if options["json"]:
             told = {"asked": survey.asked, "found": found, "registered": made}

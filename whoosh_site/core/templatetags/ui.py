@@ -20,8 +20,6 @@ TONES = {
     "degraded": "yellow",
     "overloaded": "orange",
     "draining": "purple",
-    "waiting": "cyan",
-    "approved": "green",
     "quarantined": "red",
     "error": "red",
     "offline": "red",

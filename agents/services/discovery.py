@@ -96,7 +96,6 @@ def _told(place: Place, seen: Examination) -> Find:
         "allow_local": place.local,
         "ok": seen.ok,
         "needs_key": seen.needs_key,
-        "protocol": seen.protocol,
         "flavour": seen.flavour[:40],
         "version": seen.version[:60],
         "models": len(seen.models),
@@ -194,7 +193,8 @@ def discoveries_returned(found: leases.Returned) -> None:
 
 def with_names(found: Sequence[Find]) -> list[Find]:
     """Return finds with `agent`, the name of the agent each is already, and a free `name` else."""
-    agents = {_place(endpoint): name for name, endpoint in _registered()}
+    known = Agent.objects.values_list("name", "endpoint")
+    agents = {_place(endpoint): name for name, endpoint in known}
     taken = set(agents.values())
     rows = []
     for find in found:
@@ -232,8 +232,9 @@ def register_found(
     team = team or (by.user.home_team if by.user else Team.first_made())
     rows = {find["endpoint"]: find for find in with_names(found)}
     if chosen is None:
-        new = (find for find in rows.values() if find["ok"] and not find["agent"])
-        chosen = [Chosen(find["endpoint"]) for find in new]
+        new = [url for url, find in rows.items() if find["ok"] and not find["agent"]]
+        once = {_place(url): url for url in reversed(new)}  # this machine has several names
+        chosen = [Chosen(url) for url in new if url in once.values()]
     return [_register(rows, one, by, team) for one in chosen]
 
 
@@ -259,10 +260,6 @@ def _register(rows: Mapping[str, Find], one: Chosen, by: Actor, team: Team | Non
 def fitting(slots: int | None) -> int:
     """Return what a host says of its slots as what an agent may have."""
     return min(max(slots or 1, 1), 1000)
-
-
-def _registered() -> Iterable[tuple[str, str]]:
-    return Agent.objects.values_list("name", "endpoint")
 
 
 def _place(url: str) -> tuple[str, int | None]:

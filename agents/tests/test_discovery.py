@@ -311,6 +311,19 @@ def test_when_one_of_several_is_refused_none_is_registered(db):
     assert not Agent.objects.exists()
 
 
+def test_without_a_choice_what_is_new_and_open_is_registered_once(make_agent):
+    make_agent("oak", endpoint="http://10.0.0.1:80")
+    finds = [
+        find("http://10.0.0.1:80"),
+        find("http://10.0.0.2:80", ok=False, needs_key=True),
+        find("http://127.0.0.1:80", allow_local=True),
+        find("http://localhost:80", allow_local=True),
+        find("http://10.0.0.3:80", flavour="vLLM"),
+    ]
+    made = services.register_found(finds, by=SYSTEM)
+    assert [agent.endpoint for agent in made] == ["http://127.0.0.1:80", "http://10.0.0.3:80"]
+
+
 def test_what_was_not_found_cannot_be_registered(db):
     silent = find("http://10.0.0.2:80", ok=False)
     for endpoint in ("http://10.0.0.1:80", "http://10.0.0.2:80"):

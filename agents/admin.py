@@ -13,7 +13,7 @@ from django.urls import path
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from agents import services
+from agents import admin_joining, services  # noqa: F401  (it registers itself)
 from agents.forms import AgentForm, in_the_form
 from agents.live import tell
 from agents.models import Agent, AgentCapability, AgentModel, Call, Capability, Gpu, Model

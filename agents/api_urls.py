@@ -10,5 +10,11 @@ router.register("agents", api.AgentViewSet, "agent")
 router.register("models", api.ModelViewSet, "model")
 router.register("capabilities", api.CapabilityViewSet, "capability")
 router.register("calls", api.CallViewSet, "call")
+router.register("discoveries", api.DiscoveryViewSet, "discovery")
+router.register("join-tokens", api.JoinTokenViewSet, "join-token")
+router.register("join-requests", api.JoinRequestViewSet, "join-request")
 
-urlpatterns = [path("", include(router.urls))]
+urlpatterns = [
+    path("agents/join/", api.JoinView.as_view(), name="join"),  # no agent's id looks like this
+    path("", include(router.urls)),
+]

@@ -6,11 +6,13 @@ import secrets
 import socket
 import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from agents import builtin_server, services
 from agents.models import Agent
+from agents.services import Find, Survey
+from agents.targets import USUAL_PORTS, places
 from whoosh_site.core.actor import SYSTEM
 from whoosh_site.core.errors import Conflict
 from whoosh_site.core.models.people import Team
@@ -18,7 +20,6 @@ from whoosh_site.core.startup import Extra, extras
 from whoosh_site.core.supervisor import Child
 
 NAME = "builtin"
-USUAL_PORTS = {11434: "ollama", 8080: "llama-cpp", 1234: "lm-studio", 8000: "vllm"}
 FAVOURITE_PORT = 18434
 
 
@@ -36,10 +37,9 @@ class BuiltinModel(Extra):
 
     def child(self, options: Mapping[str, Any], out: TextIO) -> Child | None:
         """Return the model's process when no other host is found on this machine."""
-        found = asyncio.run(_look_around(options["port"]))
+        found = _look_around(options["port"], out)
         if not Agent.objects.filter(builtin=False).exists():
-            for port in found:
-                _register(port, out)
+            _register(found, out)
         if options["no_builtin_model"] or found:
             return self._without(found, out)
         if not builtin_server.installed():
@@ -51,13 +51,13 @@ class BuiltinModel(Extra):
             return None
         return self._with(row, out)
 
-    def _without(self, found: list[int], out: TextIO) -> None:
+    def _without(self, found: Sequence[Find], out: TextIO) -> None:
         """Without its process the built-in agent would only look broken."""
         row = Agent.objects.filter(builtin=True).first()
         if row is not None:
             services.delete_agent(row, by=SYSTEM)
         if found:
-            out.write(f"Model hosts on this machine: {', '.join(map(str, found))}.")
+            out.write(f"Model hosts on this machine: {', '.join(f['endpoint'] for f in found)}.")
 
     def _with(self, row: Agent | None, out: TextIO) -> Child:
         port, key = _free_port(), secrets.token_urlsafe(24)
@@ -86,11 +86,18 @@ class BuiltinModel(Extra):
         )
 
 
-async def _look_around(own_port: int) -> list[int]:
-    """Return the usual ports of this machine on which a model host answers."""
+def _look_around(own_port: int, out: TextIO) -> list[Find]:
+    """Return the model hosts that answer on the usual ports of this machine; tell of others.
+
+    Ports are knocked at first: where nobody listens, no HTTP library is loaded.
+    """
     ports = [port for port in USUAL_PORTS if port != own_port and _listens(port)]
-    looks = [services.examine(f"http://127.0.0.1:{port}", allow_local=True) for port in ports]
-    return [p for p, look in zip(ports, await asyncio.gather(*looks), strict=True) if look.ok]
+    survey = Survey(places([f"127.0.0.1:{port}" for port in ports]) if ports else [])
+    asyncio.run(survey.run_alone())
+    for find in services.with_names(survey.found):
+        if find["needs_key"] and not find["agent"]:
+            out.write(f"A model host wants a key; add it in the admin: {find['endpoint']}.")
+    return [find for find in survey.found if find["ok"]]
 
 
 def _listens(port: int) -> bool:
@@ -99,16 +106,8 @@ def _listens(port: int) -> bool:
     return False
 
 
-def _register(port: int, out: TextIO) -> None:
-    with contextlib.suppress(Conflict):
-        agent = services.register_agent(
-            by=SYSTEM,
-            team=Team.objects.order_by("pk")[0],
-            name=USUAL_PORTS[port],
-            title=f"This machine, port {port}",
-            endpoint=f"http://127.0.0.1:{port}",
-            allow_local=True,
-        )
+def _register(found: Sequence[Find], out: TextIO) -> None:
+    for agent in services.register_found(found, by=SYSTEM):
         out.write(f"Found a model host and registered it: {agent.endpoint}.")
 
 

@@ -1,5 +1,6 @@
 """Forms of this room."""
 
+import re
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -7,6 +8,7 @@ from django import forms
 
 from agents import routing, services
 from agents.models import Agent, AgentModel, Capability, Model
+from agents.targets import LAST_PORT, USUAL_PORTS
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.forms import Styled
 from whoosh_site.core.models.people import Team, User
@@ -48,6 +50,42 @@ class AskForm(Styled, forms.Form):
 
     def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
         self.fields[name].choices = [("", f"Any {name}"), *choices]
+
+
+class DiscoverForm(Styled, forms.Form):
+    """Where to look for hosts. The service says what is wrong with it."""
+
+    targets = forms.CharField(
+        label="Hosts and networks",
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "oak.lan  192.168.1.0/24"}),
+        help_text="With spaces, commas or lines between them: a host, host:port or a network. "
+        "This machine is 127.0.0.1. At most 1,024 addresses.",
+    )
+    ports = forms.CharField(
+        max_length=200,
+        required=False,
+        initial=", ".join(map(str, USUAL_PORTS)),
+        help_text="Asked where no port is named; at most 10. These are Ollama, llama.cpp, "
+        "LM Studio and vLLM.",
+    )
+
+    def clean_targets(self) -> list[str]:
+        """Split."""
+        return re.split(r"[\s,]+", self.cleaned_data["targets"])
+
+    def clean_ports(self) -> list[int]:
+        """Split into numbers."""
+        words = re.split(r"[\s,]+", self.cleaned_data["ports"].strip(", "))
+        wrong = [word for word in words if not re.fullmatch(r"[0-9]{0,9}", word)]
+        if wrong:
+            raise forms.ValidationError(f"{wrong[0][:20]!r} is no port; use 1 to {LAST_PORT}.")
+        return [int(word) for word in words if word]
+
+    def refuse(self, error: WhooshError) -> None:
+        """Put a service's error beside the field it names."""
+        field, _, said = error.message.partition(": ")
+        self.add_error(field if field in self.fields else None, said or error.message)
 
 
 def in_the_form(message: str) -> str:

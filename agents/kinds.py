@@ -5,7 +5,7 @@ from typing import Any
 
 from agents import services
 from agents.live import tell_call
-from agents.models import Call, Health
+from agents.models import Call, Discovery, Health
 from whoosh_site.core import leases
 from whoosh_site.core.leases import Lease
 from whoosh_site.core.runner import Kind, kinds
@@ -69,3 +69,24 @@ class HealthChecks(Kind):
     def returned(self, found: leases.Returned) -> None:
         """Go on: a host whose checks fail is shown as degraded, not forgotten."""
         services.keep_checking(found.quarantined)
+
+
+@kinds.add
+class Discoveries(Kind):
+    """Searches for hosts, one after the other."""
+
+    key = "discovery"
+    model = Discovery
+    limit = 1
+
+    async def run(self, lease: Lease[Any]) -> None:
+        """Ask every place that was named."""
+        await services.discover(lease)
+
+    def canceled(self, lease: Lease[Any]) -> None:
+        """Write the end; what was found stays."""
+        services.discovery_canceled(lease)
+
+    def returned(self, found: leases.Returned) -> None:
+        """Show what became of searches whose process died."""
+        services.discoveries_returned(found)

@@ -1,6 +1,6 @@
 """What pages of this room watch, and how its services tell them."""
 
-from agents.models import Agent, Call
+from agents.models import Agent, Call, Discovery
 from whoosh_site.core import live
 from whoosh_site.core.leases import QUEUED, RUNNING
 from whoosh_site.core.live import topics
@@ -19,6 +19,11 @@ def tell_call(call: Call, agent: Agent | None = None) -> None:
     live.announce("calls", f"call:{call.pk}", teams=[call.team_id])
     if agent is not None:
         tell(agent)
+
+
+def tell_discovery(pk: int) -> None:
+    """Let the pages that show this search know that it went on."""
+    live.announce(f"discovery:{pk}")
 
 
 @topics.topics.add
@@ -49,3 +54,15 @@ class CallTopic(topics.Topic):
         """Have the tokens sent on as they come, if nobody has asked for that yet."""
         still = Call.objects.filter(pk=pk, streams=False, state__in=(QUEUED, RUNNING))
         still.update(streams=True)
+
+
+@topics.topics.add
+class DiscoveryTopic(topics.Topic):
+    """One search for hosts."""
+
+    key = "discovery"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return Discovery.objects.visible_to(user).filter(pk=pk).exists()

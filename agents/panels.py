@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Sum
 from django.utils import timezone
 
-from agents.models import Agent, Call, Health
+from agents.models import Agent, Call, Health, JoinRequest
 from whoosh_site.core import health
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.health import Finding, Question, questions
@@ -92,7 +92,8 @@ class AgentsAnswer(Question):
         if not agents:
             yield Finding(
                 health.WARNING, "No agent is registered: nothing can be asked.",
-                "Add one in the admin, or load a whoosh.yaml with 'manage.py load_config'.",
+                "Discover hosts, add one in the admin, or load a whoosh.yaml with "
+                "'manage.py load_config'.",
                 "/admin/agents/agent/add/" if user and user.is_superuser else "",
             )  # fmt: skip
         troubled = 0
@@ -104,6 +105,27 @@ class AgentsAnswer(Question):
                 yield Finding(level, text, "", agent.get_absolute_url())
         if agents and not troubled:
             yield Finding(health.OK, f"{counted(len(agents), 'agent')}, none in trouble")
+
+
+@questions.add
+class HostsJoin(Question):
+    """No host waits to be let in."""
+
+    key = "joining"
+
+    def ask(self, user: User | None) -> Iterator[Finding]:
+        """Count those that wait; an administrator decides."""
+        rows = JoinRequest.objects.filter(state=JoinRequest.State.WAITING)
+        count = (rows if user is None else rows.visible_to(user)).count()
+        if count:
+            wait = "waits" if count == 1 else "wait"
+            yield Finding(
+                health.WARNING, f"{counted(count, 'host')} {wait} for your approval.",
+                "Approve or reject what asked to join.",
+                "/admin/agents/joinrequest/?state__exact=waiting",
+            )  # fmt: skip
+        else:
+            yield Finding(health.OK, "No host waits for approval")
 
 
 @questions.add

@@ -6,6 +6,10 @@ from agents import views
 
 urlpatterns = [
     path("agents/", views.agent_list, name="agents"),
+    path("agents/discover/", views.discover, name="discover"),
+    path("agents/discover/<int:pk>/", views.discovery, name="discovery"),
+    path("agents/discover/<int:pk>/stop/", views.stop_discovery, name="stop-discovery"),
+    path("agents/discover/<int:pk>/register/", views.register_found, name="register-found"),
     path("agents/matrix/", views.capability_matrix, name="matrix"),
     path("agents/<int:pk>/", views.agent_detail, name="agent"),
     re_path(

@@ -11,12 +11,22 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents import services
-from agents.forms import AskForm
+from agents.forms import AskForm, DiscoverForm
 from agents.markdown import render_markdown
-from agents.models import Agent, AgentModel, Call, Capability, Model, with_models
+from agents.models import (
+    Agent,
+    AgentModel,
+    Call,
+    Capability,
+    Discovery,
+    JoinRequest,
+    Model,
+    with_models,
+)
 from whoosh_site.core.actor import Actor
-from whoosh_site.core.errors import WhooshError
+from whoosh_site.core.errors import BadInput, Conflict, WhooshError
 from whoosh_site.core.live.fragments import live, page
+from whoosh_site.core.models.people import Team
 from whoosh_site.core.permissions import demand, may
 
 PER_PAGE = 50
@@ -32,12 +42,14 @@ DONE = {
 
 @require_GET
 @login_required
-@live("rows")
+@live("rows", "waiting")
 def agent_list(request: HttpRequest) -> HttpResponse:
     """All agents with their live state."""
     agents = Agent.objects.visible_to(request.user).with_state()
     related = ("capabilities__capability", "gpus", with_models())
-    return page(request, "agents/list.html", {"agents": agents.prefetch_related(*related)})
+    waiting = JoinRequest.objects.visible_to(request.user).filter(state=JoinRequest.State.WAITING)
+    context = {"agents": agents.prefetch_related(*related), "waiting": waiting.count()}
+    return page(request, "agents/list.html", context)
 
 
 @require_GET
@@ -80,6 +92,89 @@ def agent_action(request: HttpRequest, pk: int, action: str) -> HttpResponse:
         services.switch(agent, by=by, on=action == "enable")
     messages.success(request, f"{agent} {DONE[action]}")
     return redirect(agent)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def discover(request: HttpRequest) -> HttpResponse:
+    """Say where to look for hosts; see what was looked for before."""
+    by = Actor.of(request)
+    demand(by, "discovery.view")
+    form = DiscoverForm(request.POST or None, initial=_again(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            return redirect(services.start_discovery(**form.cleaned_data, by=by))
+        except BadInput as error:
+            form.refuse(error)
+    context = {"form": form, "recent": Discovery.objects.visible_to(request.user)[:10]}
+    return render(request, "agents/discover.html", context, status=422 if form.errors else 200)
+
+
+def _again(request: HttpRequest) -> dict[str, str]:
+    """Return what an earlier discovery asked, to ask it again."""
+    pk = request.GET.get("again", "")
+    if not (pk.isdecimal() and len(pk) < 19):
+        return {}
+    row = Discovery.objects.visible_to(request.user).filter(pk=pk).first()
+    if row is None:
+        return {}
+    return {"targets": "\n".join(row.targets), "ports": ", ".join(map(str, row.ports))}
+
+
+@require_GET
+@login_required
+@live("found")
+def discovery(request: HttpRequest, pk: int) -> HttpResponse:
+    """One discovery: how far it is, and what it has found."""
+    return _discovery(request, get_object_or_404(_discoveries(request), pk=pk))
+
+
+def _discoveries(request: HttpRequest) -> Any:
+    return Discovery.objects.visible_to(request.user)
+
+
+def _discovery(request: HttpRequest, row: Discovery, problem: str = "") -> HttpResponse:
+    finds = services.with_names(row.found)
+    for find in finds:  # as they were typed, where the form comes back with an error
+        find["name"] = request.POST.get(f"name:{find['endpoint']}", find["name"])
+        find["chosen"] = find["endpoint"] in request.POST.getlist("endpoint")
+    context = {
+        "discovery": row,
+        "hosts": [find for find in finds if find["ok"] or find["needs_key"]],
+        "silent": [find for find in finds if not (find["ok"] or find["needs_key"])],
+        "new": any(find["ok"] and not find["agent"] for find in finds),
+        "teams": Team.objects.visible_to(request.user),
+        "team": request.POST.get("team") or str(request.user.home_team),
+        "problem": problem,
+    }
+    return page(request, "agents/discovery.html", context, status=422 if problem else 200)
+
+
+@require_POST
+@login_required
+def stop_discovery(request: HttpRequest, pk: int) -> HttpResponse:
+    """Look no further."""
+    row = get_object_or_404(_discoveries(request), pk=pk)
+    services.cancel_discovery(row, by=Actor.of(request))
+    return redirect(row)
+
+
+@require_POST
+@login_required
+def register_found(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make agents of the hosts that were chosen."""
+    row = get_object_or_404(_discoveries(request), pk=pk)
+    wanted = request.POST.getlist("endpoint")
+    if not wanted:
+        return _discovery(request, row, "Choose at least one host.")
+    chosen = [services.Chosen(one, request.POST.get(f"name:{one}", "")) for one in wanted]
+    team = get_object_or_404(Team, name=request.POST["team"]) if "team" in request.POST else None
+    try:
+        made = services.register_found(row.found, chosen, by=Actor.of(request), team=team)
+    except (BadInput, Conflict) as error:
+        return _discovery(request, row, error.message)
+    messages.success(request, f"Registered: {', '.join(agent.name for agent in made)}.")
+    return redirect("agents")
 
 
 @require_GET

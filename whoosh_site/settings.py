@@ -209,8 +209,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "TeamRole": "whoosh_site.core.models.people.Role",
-        "MessageRole": ["system", "user", "assistant", "tool"],
         "CallState": "agents.models.calls.Call.State",
+        "DiscoveryState": "agents.models.arrivals.Discovery.State",
+        "JoinState": "agents.models.arrivals.JoinRequest.State",
+        "MessageRole": ["system", "user", "assistant", "tool"],
         "CallSource": "agents.models.calls.Call.Source",
         "TaskState": "projects.models.tasks.Task.State",
         "TaskSource": "projects.models.tasks.Task.Source",

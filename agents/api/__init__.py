@@ -2,6 +2,17 @@
 
 from agents.api.agents import AgentViewSet
 from agents.api.calls import CallViewSet
+from agents.api.discoveries import DiscoveryViewSet
+from agents.api.joining import JoinRequestViewSet, JoinTokenViewSet, JoinView
 from agents.api.models import CapabilityViewSet, ModelViewSet
 
-__all__ = ["AgentViewSet", "CallViewSet", "CapabilityViewSet", "ModelViewSet"]
+__all__ = [
+    "AgentViewSet",
+    "CallViewSet",
+    "CapabilityViewSet",
+    "DiscoveryViewSet",
+    "JoinRequestViewSet",
+    "JoinTokenViewSet",
+    "JoinView",
+    "ModelViewSet",
+]

@@ -1,5 +1,6 @@
 """Data of the agents room."""
 
+from agents.models.arrivals import Discovery, JoinRequest, JoinToken
 from agents.models.calls import Call
 from agents.models.hosts import Agent, AgentCapability, Capability, Gpu, Health
 from agents.models.registry import AgentModel, Model, with_models
@@ -10,8 +11,11 @@ __all__ = [
     "AgentModel",
     "Call",
     "Capability",
+    "Discovery",
     "Gpu",
     "Health",
+    "JoinRequest",
+    "JoinToken",
     "Model",
     "with_models",
 ]

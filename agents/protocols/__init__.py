@@ -16,6 +16,7 @@ from agents.protocols.base import (
     ToolCall,
     Usage,
     detect,
+    is_whoosh,
     protocols,
 )
 from whoosh_site.core.shelf import load_folder
@@ -36,5 +37,6 @@ __all__ = [
     "ToolCall",
     "Usage",
     "detect",
+    "is_whoosh",
     "protocols",
 ]

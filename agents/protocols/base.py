@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -66,6 +66,8 @@ class Probe:
     busy: str = ""
     """Why it takes no more work right now, or nothing."""
     loading: bool = False
+    slots: int | None = None
+    """How many answers it gives at a time; None where it does not tell."""
 
 
 @dataclass(frozen=True)
@@ -317,6 +319,25 @@ async def detect(endpoint: Endpoint) -> tuple[HostProtocol, Probe]:
         f"{endpoint.url} answers, but neither like Ollama nor like an OpenAI-compatible server. "
         "Check the port."
     )
+
+
+async def is_whoosh(endpoint: Endpoint, *, connect: float = PROBE_SECONDS) -> bool:
+    """Say whether a WHOOSH answers there: it may pass for a model host, and would ask itself.
+
+    Raises:
+        AgentOffline, EndpointRefused: nobody is there within `connect` seconds, or may be asked.
+    """
+    limits = replace(quick(PROBE_SECONDS), connect=connect)
+    try:
+        with translated(endpoint.url):
+            found = await endpoint.door.fetch(
+                "GET", f"{endpoint.base}/healthz", headers=endpoint.headers, limits=limits
+            )
+        return bool(found.json().get("service") == "whoosh")
+    except (AgentOffline, EndpointRefused):
+        raise
+    except (AgentError, ValueError, RecursionError, AttributeError):
+        return False  # it answered in its own way
 
 
 @contextlib.contextmanager

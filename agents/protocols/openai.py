@@ -68,7 +68,8 @@ class OpenAI(HostProtocol):
         except AgentTalksNonsense:
             return Probe("openai", flavour)
         props = await self._maybe("/props")
-        return Probe("openai", flavour, words(props.get("build_info")))
+        slots = number(props.get("total_slots"))
+        return Probe("openai", flavour, words(props.get("build_info")), slots=slots)
 
     async def _version(self, path: str) -> str:
         return words((await self._maybe(path)).get("version"))

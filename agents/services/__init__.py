@@ -13,6 +13,18 @@ from agents.services.calls import (
     withdraw,
 )
 from agents.services.carrying import canceled, end_quarantined, run_call
+from agents.services.discovery import (
+    Chosen,
+    Find,
+    Survey,
+    cancel_discovery,
+    discover,
+    discoveries_returned,
+    discovery_canceled,
+    register_found,
+    start_discovery,
+    with_names,
+)
 from agents.services.endpoints import (
     Examination,
     close_doors,
@@ -34,15 +46,30 @@ from agents.services.hosts import (
     share_agent,
     switch,
 )
+from agents.services.joining import (
+    Application,
+    approve_join,
+    ask_to_join,
+    make_join_token,
+    reject_join,
+    revoke_join_token,
+)
 from agents.services.placement import dispatch
 
 __all__ = [
     "Decision",
+    "Application",
+    "Chosen",
     "Examination",
+    "Find",
+    "Survey",
     "Wish",
+    "approve_join",
     "ask",
     "ask_here",
+    "ask_to_join",
     "cancel_call",
+    "cancel_discovery",
     "canceled",
     "change_agent",
     "check_agent",
@@ -50,6 +77,9 @@ __all__ = [
     "check_soon",
     "close_doors",
     "delete_agent",
+    "discover",
+    "discoveries_returned",
+    "discovery_canceled",
     "dispatch",
     "drain",
     "end_quarantined",
@@ -57,17 +87,23 @@ __all__ = [
     "foresee",
     "keep_checking",
     "listen_to",
+    "make_join_token",
     "refresh",
     "register_agent",
+    "register_found",
+    "reject_join",
+    "revoke_join_token",
     "run_call",
     "same_place",
     "set_capabilities",
     "set_gpus",
     "set_priority",
     "share_agent",
+    "start_discovery",
     "switch",
     "team_for",
     "vet_endpoint",
     "wait_for",
     "withdraw",
+    "with_names",
 ]

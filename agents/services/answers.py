@@ -134,7 +134,6 @@ class Answer:
             "finished_at": timezone.now(),
         }
 
-
     def _masked(self, pieces: list[str]) -> str:
         """Return the whole: a host may spell the key it was sent, over any number of pieces."""
         whole = "".join(pieces)

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from agents import protocols
-from agents.errors import AgentError, UnusableEndpoint
+from agents.errors import AgentError, AgentUnauthorised, UnusableEndpoint
 from agents.models import Agent
-from agents.protocols import Endpoint, HostProtocol, ModelInfo
+from agents.protocols import Endpoint, HostProtocol, ModelInfo, Probe
+from agents.protocols.base import PROBE_SECONDS
 from whoosh_site.core.addresses import registered_hosts
 from whoosh_site.core.errors import BadInput
 from whoosh_site.core.http import Door, vet_url
@@ -104,12 +105,23 @@ class Examination:
     version: str = ""
     models: Sequence[ModelInfo] = ()
     latency_ms: float | None = None
+    slots: int | None = None
+    """How many answers it gives at a time, where it tells."""
+    needs_key: bool = False
 
 
 async def examine(
-    url: str, *, api_key: str = "", protocol: str = "", allow_local: bool = False
+    url: str,
+    *,
+    api_key: str = "",
+    protocol: str = "",
+    allow_local: bool = False,
+    connect: float = PROBE_SECONDS,
+    way_out: Door | None = None,
 ) -> Examination:
     """Ask an endpoint what it is, before it is saved; never raises for what the host does.
+
+    A WHOOSH is none, although it may answer like one. Who asks many gives the `way_out`.
 
     Raises:
         BadInput: there is no such protocol, or the key cannot be sent.
@@ -118,10 +130,12 @@ async def examine(
         known = ", ".join(protocols.protocols.keys())
         raise BadInput(f"protocol: there is no {protocol!r}. There are: {known}.")
     vet_key(api_key)
-    began = time.monotonic()
-    opened = Door(registered_hosts(allow_local=allow_local))
+    opened = way_out or Door(registered_hosts(allow_local=allow_local))
     endpoint = Endpoint(url, opened, api_key)
     try:
+        if await protocols.is_whoosh(endpoint, connect=connect):
+            return Examination(ok=False, message=f"{url} is a WHOOSH itself, not a model host.")
+        began = time.monotonic()
         if protocol:
             host = protocols.protocols[protocol](endpoint)
             probe = await host.probe()
@@ -130,9 +144,15 @@ async def examine(
         latency = (time.monotonic() - began) * 1000
         models = await host.models()
     except AgentError as error:
-        return Examination(ok=False, message=error.message)
+        guarded = isinstance(error, AgentUnauthorised)
+        return Examination(ok=False, message=error.message, needs_key=guarded)
     finally:
-        await opened.close()
+        if way_out is None:
+            await opened.close()
+    return _described(probe, models, latency)
+
+
+def _described(probe: Probe, models: Sequence[ModelInfo], latency: float) -> Examination:
     names = ", ".join(model.name for model in models[:5]) or "none yet"
     more = f" and {len(models) - 5} more" if len(models) > 5 else ""
     what = f"{probe.flavour} {probe.version}".strip()
@@ -144,4 +164,5 @@ async def examine(
         version=probe.version,
         models=models,
         latency_ms=latency,
+        slots=probe.slots,
     )

@@ -18,7 +18,7 @@ def start(people, monkeypatch):
     """Look around as `up` does: `start(found=host)` returns the child and what was said."""
 
     def started(*, found=None, installed=True, port=1, **options):
-        ports = {int(found.url.rpartition(":")[2]): "ollama"} if found else {}
+        ports = [int(found.url.rpartition(":")[2])] if found else []
         monkeypatch.setattr(builtin, "USUAL_PORTS", ports)
         monkeypatch.setattr(builtin_server, "installed", lambda: installed)
         out = OutputWrapper(io.StringIO())
@@ -41,7 +41,7 @@ def test_a_host_is_registered_at_the_first_start_only(start, host, make_agent):
     make_agent("oak")
     child, said = start(found=host)
     assert (child, Agent.objects.get().name) == (None, "oak")
-    assert said == f"Model hosts on this machine: {host.url.rpartition(':')[2]}.\n"
+    assert said == f"Model hosts on this machine: {host.url}.\n"
 
 
 def test_what_listens_there_but_is_no_model_host_is_left_alone(start, host):
@@ -93,3 +93,36 @@ def test_the_small_models_agent_goes_when_it_is_not_served(start, why):
         child, _ = start(no_builtin_model=True) if why == "asked" else start(found=host)
     assert child is None
     assert not Agent.objects.filter(builtin=True).exists()
+
+
+@pytest.mark.parametrize(
+    ("flavour", "name", "slots"),
+    [("ollama", "ollama", 1), ("llamacpp", "llama-cpp", 4), ("vllm", "vllm", 1),
+     ("lmstudio", "lm-studio", 1)],
+)  # fmt: skip
+def test_a_host_is_named_after_what_it_is_not_after_its_port(flavour, name, slots, start):
+    with running(FakeHost(flavour, pace=0)) as host:
+        start(found=host)
+    assert [(a.name, a.slots, a.endpoint) for a in Agent.objects.all()] == [(name, slots, host.url)]
+
+
+def test_a_whoosh_on_one_of_these_ports_is_not_taken_for_a_host(start, host):
+    alive = {"status": "ok", "service": "whoosh"}
+    host.faults.add("status", status=200, body=alive, paths=("/healthz",))
+    child, _ = start(found=host)
+    assert child is not None
+    assert Agent.objects.get().builtin
+
+
+def test_a_host_that_wants_a_key_is_told_of_until_it_is_an_agent(start, host, make_agent):
+    host.settings.key = "s3cret"
+    child, said = start(found=host)
+    assert child is not None
+    assert f"A model host wants a key; add it in the admin: {host.url}.\n" in said
+    assert Agent.objects.get().builtin
+    make_agent("oak", endpoint=host.url, allow_local=True)
+    assert "wants a key" not in start(found=host)[1]
+
+
+def test_the_ports_looked_at_are_those_of_the_usual_software():
+    assert builtin.USUAL_PORTS == (11434, 8080, 1234, 8000)

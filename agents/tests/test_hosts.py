@@ -104,7 +104,7 @@ def test_an_endpoint_wants_its_key(host, run):
 def test_a_format_that_was_chosen_is_the_only_one_tried(run):
     with running(FakeHost("openai", pace=0)) as host:
         found = looked(run, host, protocol="ollama")
-        assert {seen.path for seen in host.requests} == {"/api/version"}
+        assert {seen.path for seen in host.requests} == {"/healthz", "/api/version"}
         assert not found.ok
         assert looked(run, host, protocol="openai").ok
 
@@ -112,6 +112,7 @@ def test_a_format_that_was_chosen_is_the_only_one_tried(run):
 def test_looking_loads_no_model_and_asks_for_no_completion(host, run):
     looked(run, host)
     assert {(seen.method, seen.path) for seen in host.requests} == {
+        ("GET", "/healthz"),
         ("GET", "/api/version"),
         ("GET", "/api/tags"),
     }

@@ -10,6 +10,7 @@ PAGES = {
     "agents": "/agents/",
     "agent": "/agents/1/",
     "matrix": "/agents/matrix/",
+    "discover": "/agents/discover/",
     "models": "/models/",
     "model": "/models/1/",
     "calls": "/calls/",

@@ -18,6 +18,14 @@ def slow(home):
         yield host
 
 
+@pytest.fixture(scope="module")
+def slower(home):
+    """An agent that takes minutes for everything."""
+    with running(FakeHost("ollama", models=("slow:1b",), slots=1, tps=5, tokens=900)) as host:
+        home.add_agent("sloth", host.url, name="SLOTH", slots=1, capabilities=["sleep"])
+        yield host
+
+
 def submit(page, title, **fields):
     page.goto("/tasks/new/")
     page.get_by_label("Title").fill(title)
@@ -60,38 +68,38 @@ def test_a_task_is_submitted_watched_and_done(open_page, slow, look):
     assert seen.axe() == []
 
 
-def test_a_running_task_is_canceled_at_its_host(open_page, slow):
+def test_a_running_task_is_canceled_at_its_host(open_page, slower):
     page = open_page("/tasks/").page
-    before = slow.canceled
-    submit(page, "Stop me", Capability="patience")
+    before = slower.canceled
+    submit(page, "Stop me", Capability="sleep")
     expect(page.locator("[data-text]")).to_contain_text("You said", timeout=30000)
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#facts")).to_contain_text("Canceled", timeout=10000)
     expect(page.locator("#answer")).to_contain_text("before there was a result")
-    assert slow.canceled == before + 1
+    assert slower.canceled == before + 1
 
 
 def test_the_queue_shows_who_is_next_and_ticked_tasks_are_handled_together(
-    open_page, home, slow, look
+    open_page, home, slower, look
 ):
     seen = open_page("/tasks/", look)
     page = seen.page
-    submit(page, "The first", Capability="patience")
+    submit(page, "The first", Capability="sleep")
     expect(page.locator("#facts")).to_contain_text("Running", timeout=20000)
     for name in ("The second", "The third"):
-        submit(page, name, Capability="patience")
+        submit(page, name, Capability="sleep")
     page.get_by_label("Priority").last.select_option("1")
     page.get_by_role("button", name="Set").click()
     page.goto("/tasks/queue/")
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(2, timeout=20000)
     expect(rows.first).to_contain_text("The third")
-    expect(rows.last).to_contain_text("Waits for a free slot on snail")
+    expect(rows.last).to_contain_text("Waits for a free slot on sloth")
     seen.shoot("queue")
     assert seen.axe() == []
     page.goto("/tasks/?state=queued")
     page.get_by_label("Tick all").check()
-    home.manage("submit_task", "The fourth", "--capability", "patience", "--hold")
+    home.manage("submit_task", "The fourth", "--capability", "sleep", "--hold")
     page.wait_for_timeout(2500)  # the list was fetched again: what is ticked stays so
     page.get_by_role("button", name="Hold").click()
     expect(page.locator("main")).to_contain_text("2 tasks put on hold")

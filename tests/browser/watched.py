@@ -55,6 +55,8 @@ class Watched:
             "([scope, rules]) => axe.run(scope, {runOnly: rules}).then(r => r.violations)",
             [scope, RULES],
         )
+        # What the browser says of that comes a frame later.
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
         self.listening = True
         return [f"{self.look} {_say(rule['id'], node)}" for rule in found for node in rule["nodes"]]
 

@@ -18,6 +18,7 @@ from tests.security.world import World
 SAFE = ("get", "head", "options")
 MUTATING = ("post", "put", "patch", "delete")
 METHODS = (*SAFE, *MUTATING)
+JOIN = "/api/v1/agents/join/"  # a door for hosts with a token; who a person is counts nothing there
 PUBLIC = {"/login/", "/welcome/{token}/", "/healthz", "/readyz"}
 
 # What stands for an id in an address: an object of the team `ours`, and one that is not there.
@@ -33,6 +34,12 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
     "results/{file}": (lambda w: w.artifact.pk, 987654),
     "task/{object_id}": (lambda w: w.task.pk, 987654),
     "project/{object_id}": (lambda w: w.project.pk, 987654),
+    "discover/{pk}": (lambda w: w.discovery.pk, 987654),
+    "discoveries/{pk}": (lambda w: w.discovery.pk, 987654),
+    "join-tokens/{pk}": (lambda w: w.join_token.pk, 987654),
+    "join-requests/{pk}": (lambda w: w.join_request.pk, 987654),
+    "jointoken/{object_id}": (lambda w: w.join_token.pk, 987654),
+    "joinrequest/{object_id}": (lambda w: w.join_request.pk, 987654),
     "keys/{pk}": (lambda w: w.key.pk, 987654),
     "teams/{pk}": (lambda w: w.people.ours.pk, 987654),
     "users/{pk}": (lambda w: w.people.owner.pk, 987654),

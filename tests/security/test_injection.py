@@ -8,7 +8,7 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
-from tests.security.routes import administration, resources, routes, send
+from tests.security.routes import JOIN, administration, resources, routes, send
 from tests.security.world import rows
 
 STRINGS = (
@@ -105,7 +105,7 @@ def test_no_parameter_of_the_api_is_code(world, client):
     """F15: every parameter of every list, with every string."""
     wrong = []
     for route in resources():
-        if "schema" in route.path or route.of_a_team:
+        if "schema" in route.path or route.of_a_team or route.path == JOIN:
             continue
         asked = [(name, value) for name in sorted(names_of(route)) for value in STRINGS]
         wrong += [w for url in route.urls(world) for w in answers(client, url, asked)]

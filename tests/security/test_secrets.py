@@ -339,6 +339,7 @@ def test_every_column_that_could_hold_a_credential_is_encrypted_or_hashed():
         "sessions.Session.session_key": "Django's",
         "agents.Call.api_key": "points to the row",
         "projects.Task.api_key": "points to the row",
+        "agents.JoinRequest.token": "points to the row",
         "agents.Call.need_key": "a digest of what is wished for",
         "agents.Call.thread_key": "a digest of how the conversation begins",
         "django_q.OrmQ.key": "a queue's name",

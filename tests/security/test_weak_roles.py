@@ -4,7 +4,15 @@ import pytest
 from django.core.cache import cache
 
 from agents.models import Call
-from tests.security.routes import MUTATING, administration, pages, resources, routes, send
+from tests.security.routes import (
+    JOIN,
+    MUTATING,
+    administration,
+    pages,
+    resources,
+    routes,
+    send,
+)
 from tests.security.world import rows
 from whoosh_site.core.models import Membership, User
 from whoosh_site.core.permissions import table
@@ -13,6 +21,7 @@ from whoosh_site.core.permissions import table
 OWN = {
     "/login/", "/logout/", "/welcome/{token}/", "/account/", "/account/password/",
     "/account/keys/", "/api/v1/keys/",
+    JOIN,
 }  # fmt: skip
 BODIES = {
     "/api/v1/calls/": {"prompt": "hello"},
@@ -21,6 +30,11 @@ BODIES = {
     "/api/v1/capabilities/": {"name": "mine"},
     "/api/v1/agents/": {"name": "mine", "endpoint": "http://10.9.9.9:1"},
     "/api/v1/agents/examine/": {"endpoint": "http://10.9.9.9:1"},
+    "/agents/discover/": {"targets": "10.9.9.9"},
+    "/agents/discover/{pk}/register/": {"endpoint": "http://10.7.7.7:11434"},
+    "/api/v1/discoveries/": {"targets": ["10.9.9.9"]},
+    "/api/v1/discoveries/{pk}/register/": {"hosts": [{"endpoint": "http://10.7.7.7:11434"}]},
+    "/api/v1/join-tokens/": {"name": "mine"},
     "/api/v1/settings/{key}/": {"value": 60},
     "/api/v1/teams/{pk}/": {"name": "Mine"},
     "/api/v1/teams/{pk}/members/": {"user": "viewer", "role": "owner"},

@@ -8,7 +8,17 @@ from django.db import connection
 from django.utils import timezone
 
 from agents import services
-from agents.models import Agent, AgentModel, Call, Capability, Gpu, Model
+from agents.models import (
+    Agent,
+    AgentModel,
+    Call,
+    Capability,
+    Discovery,
+    Gpu,
+    JoinRequest,
+    JoinToken,
+    Model,
+)
 from projects import services as projects
 from projects.models import Artifact, Attachment, Project, Task
 from whoosh_site.core import audit, tunables
@@ -37,6 +47,10 @@ class World:
     task: Task
     attachment: Attachment
     artifact: Artifact
+    discovery: Discovery
+    join_token: JoinToken
+    join_text: str
+    join_request: JoinRequest
     key: ApiKey
     key_text: str
     entry: AuditEntry
@@ -53,22 +67,13 @@ def build(people: Any, make_agent: Any) -> World:
     agent = make_agent("oak", models={"ours-model:8b": {}}, title="Our oak", api_key=CANARY)
     services.set_capabilities(agent, ["our-skill"], by=SYSTEM)
     services.set_gpus(agent, [("Our card", 24.0)], by=SYSTEM)
-    call = Call.objects.create(
-        team=people.ours,
-        created_by=people.member,
-        source=Call.Source.API,
-        state=Call.State.SUCCESS,
-        title="Our question",
-        messages=[{"role": "user", "content": "Our question"}],
-        answer="Our answer",
-        agent=agent,
-        agent_name=agent.name,
-        model_name="ours-model:8b",
-        tps=10.0,
-        finished_at=timezone.now(),
-    )
+    call = _call(people, agent)
     project = projects.create_project(name="Our project", team=people.ours, by=SYSTEM)
     task = _task(people, project)
+    token, join_text = services.make_join_token(
+        by=SYSTEM, team=people.ours, name="Our rack", most_uses=5
+    )
+    said = services.Application("our-elm", "http://10.7.7.7:11434")
     key, text = core.create_api_key(user=people.owner, name="Our key", scopes=["read"], by=SYSTEM)
     return World(
         people=people,
@@ -82,12 +87,34 @@ def build(people: Any, make_agent: Any) -> World:
         task=task,
         attachment=task.attachments.get(),
         artifact=task.artifacts.get(),
+        discovery=services.start_discovery(["10.7.7.7"], by=SYSTEM),
+        join_token=token,
+        join_text=join_text,
+        join_request=services.ask_to_join(said, token=token, sender="10.7.7.7"),
         key=key,
         key_text=text,
         entry=audit.record(SYSTEM, "tested", agent, {"by": "a sweep"}),
         process=Process.objects.create(job="web", host="our-host", owner="our-host:1:1", pid=1),
         lockout=Lockout.objects.create(subject="f" * 64, failures=9, last_at=timezone.now()),
         setting=Setting.objects.get(key="api_rate_limit"),
+    )
+
+
+def _call(people: Any, agent: Agent) -> Call:
+    """Return a call that was answered."""
+    return Call.objects.create(
+        team=people.ours,
+        created_by=people.member,
+        source=Call.Source.API,
+        state=Call.State.SUCCESS,
+        title="Our question",
+        messages=[{"role": "user", "content": "Our question"}],
+        answer="Our answer",
+        agent=agent,
+        agent_name=agent.name,
+        model_name="ours-model:8b",
+        tps=10.0,
+        finished_at=timezone.now(),
     )
 
 

@@ -78,6 +78,18 @@ def _ip(text: str) -> Ip | None:
         return None
 
 
+def wrong(request: HttpRequest, told: str) -> AuthenticationFailed | Throttled:
+    """Count a key or token that opens nothing; returns what to say: `told`, or to wait.
+
+    Only wrong ones wait: no stranger at the same address shuts out who has a right one.
+    """
+    address = Lockout.subject_for("key from", address_of(request))
+    wait = Lockout.tried(address, free=FREE_TRIES_PER_ADDRESS)
+    if wait > 0:
+        return Throttled(wait, "Too many wrong keys from this address.")
+    return AuthenticationFailed(told)
+
+
 class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer <key>` (also Token and Api-Key) or `X-Api-Key: <key>`."""
 
@@ -90,12 +102,7 @@ class KeyAuthentication(BaseAuthentication):
             return None
         key = ApiKey.find(text)
         if key is None:
-            # Only wrong keys wait: no stranger at the same address shuts out who has a right one.
-            address = Lockout.subject_for("key from", address_of(request))
-            wait = Lockout.tried(address, free=FREE_TRIES_PER_ADDRESS)
-            if wait > 0:
-                raise Throttled(wait, "Too many wrong keys from this address.")
-            raise AuthenticationFailed("This key is unknown, expired or revoked.")
+            raise wrong(request, "This key is unknown, expired or revoked.")
         key.touch()
         return key.user, key
 

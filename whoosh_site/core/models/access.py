@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -27,6 +27,24 @@ class Scope(models.TextChoices):
 def digest(secret: str) -> str:
     """Return the SHA-256 of a long random secret, as hex. Only this is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def fresh_secret(mark: str) -> tuple[str, str, str]:
+    """Return a new secret's prefix, digest and the text to show once, which begins with `mark`."""
+    prefix = secrets.token_hex(4)
+    text = f"{mark}_{prefix}_{secrets.token_urlsafe(32)}"
+    return prefix, digest(text), text
+
+
+def holder_of(text: str, mark: str, rows: "models.QuerySet[Any]") -> Any:
+    """Return the row whose secret this is, found by prefix and compared in constant time."""
+    parts = text.split("_", 2)
+    if len(parts) != 3 or parts[0] != mark:
+        return None
+    row = rows.filter(prefix=parts[1][:8]).first()
+    # Compare even without a row, so that a wrong prefix takes as long as a wrong secret.
+    right = hmac.compare_digest(row.digest if row else digest(""), digest(text))
+    return row if row and right else None
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -64,20 +82,13 @@ class ApiKey(models.Model):
     @staticmethod
     def fresh() -> tuple[str, str, str]:
         """Return a new key's prefix, digest and the text to show once."""
-        prefix = secrets.token_hex(4)
-        text = f"whoosh_{prefix}_{secrets.token_urlsafe(32)}"
-        return prefix, digest(text), text
+        return fresh_secret("whoosh")
 
     @classmethod
     def find(cls, text: str) -> "ApiKey | None":
-        """Return the living key with this text, found by prefix and compared in constant time."""
-        parts = text.split("_", 2)
-        if len(parts) != 3 or parts[0] != "whoosh":
-            return None
-        key = cls.objects.select_related("user").filter(prefix=parts[1][:8]).first()
-        # Compare even without a row, so that a wrong prefix takes as long as a wrong secret.
-        right = hmac.compare_digest(key.digest if key else digest(""), digest(text))
-        return key if key and right and key.alive else None
+        """Return the living key with this text."""
+        key = holder_of(text, "whoosh", cls.objects.select_related("user"))
+        return key if key and key.alive else None
 
     @property
     def alive(self) -> bool:

@@ -328,12 +328,14 @@ def _demanded(handler: Callable[..., Any]) -> str:
 
 
 def _entry(view: Callable[..., Any]) -> str:
-    """Say who may open a page: login_required leaves its mark on the view."""
-    framework = getattr(view, "cls", None) is not None
-    if not framework and not hasattr(view, "redirect_field_name"):
+    """Say who may open a page: login_required leaves its mark on the view, or its class says."""
+    framework = getattr(view, "cls", None)
+    if framework is None and not hasattr(view, "redirect_field_name"):
         return "anybody"
     rule = _demanded(view) if inspect.isfunction(inspect.unwrap(view)) else ""
-    return f"signed in; `{rule}` to send" if rule else "signed in"
+    if not rule:
+        return str(getattr(framework, "who", "signed in"))
+    return f"signed in, with `{rule}`" if rule.endswith(".view") else f"signed in; `{rule}` to send"
 
 
 def _administered() -> Iterator[tuple[str, str, str]]:

@@ -35,6 +35,7 @@ REASONS = {
     "404": "It does not exist, or not for this caller",
     "409": "It exists already, or the Idempotency-Key was used for another request",
     "429": "Slow down; Retry-After says for how long",
+    "503": "The database is away; Retry-After says when to try again",
 }
 
 
@@ -44,7 +45,7 @@ def tell_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
-            codes = {"400", "401", "403", "429"}
+            codes = {"400", "401", "403", "429", "503"}
             codes |= {"404"} if "{" in path else set()
             codes |= {"409"} if method in ("post", "patch", "delete") else set()
             for code in sorted(codes):

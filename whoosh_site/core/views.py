@@ -1,5 +1,6 @@
 """Pages of this room: dashboard, sign-in, account, search, health, problems."""
 
+import sys
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,7 +9,13 @@ from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    transaction,
+)
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
@@ -33,6 +40,8 @@ from whoosh_site.core.search import search
 from whoosh_site.core.secrets import decrypt, encrypt
 
 FRESH = "fresh_key"  # in the session, encrypted, until the account page has shown it
+RETRY_AFTER = 5
+"""Seconds after which to try again when the database is away."""
 BACKEND = "whoosh_site.core.auth.NameOrEmailBackend"
 
 
@@ -284,9 +293,23 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, without touching the database."""
+    """500, or 503 while the database is away; without touching the database."""
+    if _database_is_away(sys.exc_info()[1]):
+        advice = "The database does not answer at the moment. Try again in some seconds."
+        response = _plain_problem(request, 503, "Unavailable", advice)
+        response["Retry-After"] = str(RETRY_AFTER)
+        return response
+    return _plain_problem(request, 500, "Error", "Something broke here. It was logged.")
+
+
+def _plain_problem(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
     if request.path.startswith("/api/"):
-        return problem(request, 500, "Error", "Something broke here. It was logged.")
-    title = "<!doctype html><html lang=en><title>Error</title>"
-    text = f"{title}<h1>Something broke here</h1><p>It was logged."
-    return HttpResponse(text, status=500)
+        return problem(request, status, title, advice)
+    text = f"<!doctype html><html lang=en><title>{title}</title><h1>{title}</h1><p>{advice}"
+    return HttpResponse(text, status=status)
+
+
+def _database_is_away(error: BaseException | None) -> bool:
+    """Whether it refuses or does not answer; a table or column it lacks is a fault of ours."""
+    away = isinstance(error, OperationalError | InterfaceError)
+    return away and not str(error).startswith("no such")

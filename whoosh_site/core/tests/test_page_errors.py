@@ -1,6 +1,7 @@
 """Addresses of buttons, lost sessions and dead links: every way ends on a page that helps."""
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 
 from whoosh_site.core.models import OneTimeLink, User
@@ -109,3 +110,29 @@ def test_an_endless_search_is_refused(people, sign_in):
 
 def test_the_administration_has_no_way_of_its_own_to_a_new_password(people, sign_in):
     assert sign_in(people.admin).get("/admin/password_change/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/calls/", "/login/"])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OperationalError("database is locked"), 503),
+        (InterfaceError("connection already closed"), 503),
+        (OperationalError("no such column: wings"), 500),
+        (ZeroDivisionError(), 500),
+    ],
+)
+def test_a_database_that_is_away_is_told_apart_from_a_fault(
+    people, sign_in, monkeypatch, path, error, status
+):
+    browser = sign_in(people.member, raise_request_exception=False)
+
+    def fails(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("django.contrib.sessions.backends.base.SessionBase.get", fails)
+    answer = browser.get(path)
+    assert answer.status_code == status
+    assert answer.headers.get("Retry-After") == ("5" if status == 503 else None)
+    word = "unavailable" if path.startswith("/api/") else "database does not answer"
+    assert (word in answer.content.decode()) == (status == 503)

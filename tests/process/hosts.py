@@ -4,6 +4,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import httpx
 
 from tests.process.installation import ROOT, free_port
 
@@ -26,6 +29,10 @@ class HostProcess:
         assert self.process.stdout is not None
         with self.process.stdout as said:
             assert said.readline().startswith("READY")
+
+    def state(self) -> dict[str, Any]:
+        """Return what it counted."""
+        return dict(httpx.get(f"{self.url}/_fake/state", params={"last": 0}).json())
 
     def kill(self) -> None:
         """SIGKILL: whatever it was saying breaks off."""

@@ -47,6 +47,8 @@ class Installation:
         self.var = var
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.before: tuple[str, ...] = ()
+        """What stands before the command of `up`, such as `unshare --pid …`."""
         self.process: subprocess.Popen[str] | None = None
         self.known: dict[int, psutil.Process] = {}
         self.environment = {
@@ -92,7 +94,8 @@ class Installation:
 
     def up(self, *options: str, ready: bool = True) -> None:
         """Start `up` and wait for its first page, then for its workers."""
-        command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(self.port)]
+        up = [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(self.port)]
+        command = [*self.before, *up]
         with (self.var / "up.txt").open("a") as output:
             self.process = subprocess.Popen(
                 [*command, *options],

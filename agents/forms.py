@@ -1,5 +1,6 @@
 """Forms of this room."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -48,6 +49,25 @@ class AskForm(Styled, forms.Form):
 
     def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
         self.fields[name].choices = [("", f"Any {name}"), *choices]
+
+
+class PullForm(Styled, forms.Form):
+    """A model, and the hosts that are to fetch it."""
+
+    model = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput(attrs={"placeholder": "llama3:8b", "autocomplete": "off"}),
+        help_text="As its registry names it; without a tag, latest is meant.",
+    )
+    agents = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        label="On hosts",
+        error_messages={"required": "Choose at least one host."},
+    )
+
+    def __init__(self, agents: Sequence[Agent], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["agents"].choices = [(agent.name, str(agent)) for agent in agents]
 
 
 def in_the_form(message: str) -> str:

@@ -1,11 +1,11 @@
 """What pages of this room watch, and how its services tell them."""
 
-from agents.models import Agent, Call
+from agents.models import Agent, Call, ModelJob
 from whoosh_site.core import live
 from whoosh_site.core.live import topics
 from whoosh_site.core.models.people import User
 
-topics.declare_lists("agents", "calls")
+topics.declare_lists("agents", "calls", "jobs")
 
 
 def tell(agent: Agent) -> None:
@@ -18,6 +18,11 @@ def tell_call(call: Call, agent: Agent | None = None) -> None:
     live.announce("calls", f"call:{call.pk}", teams=[call.team_id])
     if agent is not None:
         tell(agent)
+
+
+def tell_job(job: ModelJob) -> None:
+    """Let the pages that list jobs know that this one changed."""
+    live.announce("jobs", teams=job.team_ids)
 
 
 @topics.topics.add

@@ -13,6 +13,7 @@ declare(
         "agent.change": Rule(Scope.ADMIN, ADMIN),
         "agent.delete": Rule(Scope.ADMIN, ADMIN),
         "model.view": Rule(Scope.READ, ANYBODY),
+        "model.manage": Rule(Scope.WRITE, Role.OWNER),
         "capability.view": Rule(Scope.READ, ANYBODY),
         "capability.change": Rule(Scope.ADMIN, ADMIN),
         "call.view": Rule(Scope.READ, ANYBODY),

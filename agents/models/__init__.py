@@ -2,6 +2,7 @@
 
 from agents.models.calls import Call
 from agents.models.hosts import Agent, AgentCapability, Capability, Gpu, Health
+from agents.models.jobs import ModelJob
 from agents.models.registry import AgentModel, Model, with_models
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "Gpu",
     "Health",
     "Model",
+    "ModelJob",
     "with_models",
 ]

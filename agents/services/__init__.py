@@ -23,19 +23,32 @@ from agents.services.hosts import (
     share_agent,
     switch,
 )
+from agents.services.jobs import canceled_job, claim_jobs, jobs_returned, run_job
+from agents.services.keeping import hold_pinned, keep_model
+from agents.services.managing import (
+    agents_named,
+    cancel_job,
+    manageable,
+    start_jobs,
+    verbs_of,
+)
 from agents.services.placement import dispatch
 
 __all__ = [
     "Examination",
     "Wish",
+    "agents_named",
     "ask",
     "ask_here",
     "cancel_call",
+    "cancel_job",
     "canceled",
+    "canceled_job",
     "change_agent",
     "check_agent",
     "check_now",
     "check_soon",
+    "claim_jobs",
     "close_doors",
     "delete_agent",
     "dispatch",
@@ -43,15 +56,22 @@ __all__ = [
     "end_quarantined",
     "examine",
     "foresee",
+    "hold_pinned",
+    "jobs_returned",
     "keep_checking",
+    "keep_model",
+    "manageable",
     "refresh",
     "register_agent",
     "run_call",
+    "run_job",
     "same_place",
     "set_capabilities",
     "set_gpus",
     "share_agent",
+    "start_jobs",
     "switch",
+    "verbs_of",
     "vet_endpoint",
     "wait_for",
 ]

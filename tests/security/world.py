@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from agents import services
-from agents.models import Agent, AgentModel, Call, Capability, Gpu, Model
+from agents.models import Agent, AgentModel, Call, Capability, Gpu, Model, ModelJob
 from whoosh_site.core import audit, tunables
 from whoosh_site.core import services as core
 from whoosh_site.core.actor import SYSTEM
@@ -31,6 +31,7 @@ class World:
     capability: Capability
     gpu: Gpu
     call: Call
+    job: ModelJob
     key: ApiKey
     key_text: str
     entry: AuditEntry
@@ -70,6 +71,9 @@ def build(people: Any, make_agent: Any) -> World:
         capability=Capability.objects.get(),
         gpu=agent.gpus.get(),
         call=call,
+        job=ModelJob.objects.create(
+            agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
+        ),
         key=key,
         key_text=text,
         entry=audit.record(SYSTEM, "tested", agent, {"by": "a sweep"}),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Prefetch
+from django.http import Http404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
@@ -197,6 +198,8 @@ class ModelViewSet(ReadView):
         made = self._start(request, verb, model, data)
         seen = ModelJob.objects.visible_to(request.user).select_related("agent", "created_by")
         jobs = list(seen.filter(pk__in=made.data["ids"]).order_by("pk"))
+        if not jobs:  # an earlier answer, of hosts the caller sees no more
+            raise Http404
         told = JobsSerializer({"results": jobs}, context=self.get_serializer_context())
         headers = {name: made[name] for name in (REPLAY,) if made.has_header(name)}
         return Response(told.data, status=status.HTTP_202_ACCEPTED, headers=headers)

@@ -117,6 +117,7 @@ def _write(lease: Lease[Health], agent: Agent, health: Health, look: Look) -> No
         }
         if look.models is not None:
             new["models_at"] = now
+            shown = health.models_at is None  # asked for: what it brought may be looked at
             shown |= _keep_models(agent, look.models, now)
         shown |= _keep_resident(agent, look.resident or ())
         new["most_resident"] = min(max(health.most_resident, len(look.resident or ())), 1000)

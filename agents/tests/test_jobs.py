@@ -8,6 +8,7 @@ from django.utils import timezone
 from agents import services
 from agents.kinds import ModelJobs
 from agents.models import Agent, AgentModel, Call, Health, ModelJob
+from agents.panels import JobsEnd
 from agents.services import jobs, managing
 from agents.tests.conftest import until
 from tests.fake_agent import FakeHost, running
@@ -191,7 +192,7 @@ def test_a_pull_of_a_dead_runner_is_gone_on_with_by_the_next(oak, host, started,
     assert host.downloads.fetched == {"newcomer:3b": SIZE}
 
 
-def test_after_the_third_death_a_job_is_in_quarantine_and_says_so(oak, started):
+def test_after_the_third_death_a_job_is_in_quarantine_and_says_so(oak, started, people):
     job = started("pull", "newcomer:3b", oak)
     ModelJob.objects.update(state="running", owner=GONE, deaths=2)
     Notice.objects.all().delete()
@@ -201,6 +202,9 @@ def test_after_the_third_death_a_job_is_in_quarantine_and_says_so(oak, started):
     assert job.error == "its process died (3 of 3)"
     assert job.finished_at
     assert Notice.objects.filter(topic__startswith="jobs@").exists()
+    (finding,) = JobsEnd().ask(people.viewer)
+    assert (finding.level, finding.text) == ("error", "1 job at hosts put in quarantine today.")
+    assert [found.level for found in JobsEnd().ask(people.stranger)] == ["ok"]
 
 
 def test_what_the_host_says_of_its_bytes_counts_even_if_it_is_less(oak, host, started, carry, go):

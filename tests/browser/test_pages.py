@@ -28,6 +28,7 @@ PAGES = {
     "admin-calls": "/admin/agents/call/",
     "admin-call": "/admin/agents/call/1/change/",
     "admin-models": "/admin/agents/model/",
+    "admin-jobs": "/admin/agents/modeljob/",
     "admin-users": "/admin/core/user/",
     "admin-user": "/admin/core/user/1/change/",
     "admin-team": "/admin/core/team/1/change/",

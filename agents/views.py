@@ -23,7 +23,8 @@ from whoosh_site.core.permissions import demand, may
 
 PER_PAGE = 50
 HISTORY = 40
-JOBS = 15
+JOBS = 8
+"""How many jobs the list of models shows: those under way first, then the newest."""
 DONE = {
     "check": "is being checked; its state shows here in a moment.",
     "drain": "takes no new calls; those in hand finish. Resume lets it work again.",
@@ -34,7 +35,7 @@ DONE = {
 KEPT = {
     "pin": "it stays in memory, and is loaded again when the host has lost it.",
     "unpin": "it is no longer pinned; it leaves memory when it is unloaded or room is needed.",
-    "keep": "it is kept in memory as long as that after its next call.",
+    "keep": "how long it stays in memory is changed.",
 }
 
 

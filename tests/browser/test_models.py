@@ -35,7 +35,7 @@ def model_page(open_page: Any, name: str, look: str = "light") -> Any:
     expect(seen.page.locator("#rows")).to_contain_text("pine", timeout=20000)
     seen.page.get_by_role("link", name=name, exact=True).click()
     expect(seen.page.locator("h1")).to_have_text(name)
-    seen.page.wait_for_function("document.documentElement.dataset.live === 'on'")
+    seen.page.wait_for_function("() => document.documentElement.dataset.live === 'on'")
     return seen
 
 

@@ -72,7 +72,6 @@ def _busy_with(held: AgentModel) -> bool:
     return ModelJob.objects.open().filter(agent=held.agent, model_name=held.model.name).exists()
 
 
-@transaction.atomic
 def hold_pinned(health_id: int) -> None:
     """Start loading a pinned model that is not in memory, on a host that has nothing else to do.
 

@@ -17,6 +17,7 @@ from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Conflict
 from whoosh_site.core.models.people import User
 from whoosh_site.core.permissions import demand, may
+from whoosh_site.core.templatetags.ui import counted
 
 Verb = ModelJob.Verb
 ENDS_A_STAY = (Verb.UNLOAD, Verb.DELETE)
@@ -90,7 +91,7 @@ def _start(verb: str, model: str, agent: Agent, by: Actor, force: bool) -> Model
         if (earlier := _open_job(verb, name, agent)) is None:
             raise
         return earlier
-    if by.user is not None:
+    if by.user is not None:  # pins load by themselves; pinning is in the trail
         audit.record(by, f"started {verb} on", agent, job.told())
     tell_job(job)
     leases.wake()
@@ -153,7 +154,7 @@ def in_use(agent: Agent, name: str, seen: Sequence[int], count: int) -> str:
     """Say which calls run on a model; of other teams' calls no more than how many."""
     who = [f"call {pk}" for pk in seen[:10]]
     if hidden := count - len(who):
-        who.append(f"{hidden} more")
+        who.append(f"{hidden} more" if who else counted(hidden, "call"))
     return f"{name} is at work on {agent.name} for {', '.join(who)}. Wait for that,"
 
 

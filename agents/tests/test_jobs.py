@@ -405,5 +405,5 @@ def test_a_call_that_began_meanwhile_is_not_disturbed(oak, host, started, go, re
     job = started("delete", "tiny:1b", oak)
     record(state="running", agent=oak, model_name="tiny:1b", finished_at=None)
     assert go(job).state == "error"
-    assert "tiny:1b is at work on oak for 1 more" in job.error
+    assert "tiny:1b is at work on oak for 1 call. Wait" in job.error
     assert "tiny:1b" in names(host)

@@ -16,13 +16,22 @@ from django.utils.text import Truncator
 from agents import admin_joining, services  # noqa: F401  (it registers itself)
 from agents.forms import AgentForm, in_the_form
 from agents.live import tell
-from agents.models import Agent, AgentCapability, AgentModel, Call, Capability, Gpu, Model
+from agents.models import (
+    Agent,
+    AgentCapability,
+    AgentModel,
+    Call,
+    Capability,
+    Gpu,
+    Model,
+    ModelJob,
+)
 from whoosh_site.core import audit
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.admin import CREATED, LabelledInline, ReadOnlyAdmin, RoomAdmin, moment
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.models import Team
-from whoosh_site.core.templatetags.ui import amount, duration
+from whoosh_site.core.templatetags.ui import amount, duration, size
 
 
 class Gpus(LabelledInline):
@@ -46,7 +55,9 @@ class Held(LabelledInline):
     model = AgentModel
     extra = 0
     can_delete = False
-    fields = readonly_fields = ["model", "in_memory", "quantisation", "context_length", "speed"]
+    fields = readonly_fields = [
+        "model", "in_memory", "kept", "quantisation", "context_length", "speed",
+    ]  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Models are found, not typed."""
@@ -56,6 +67,11 @@ class Held(LabelledInline):
     def in_memory(self, held: AgentModel) -> str:
         """As pages call it."""
         return "yes" if held.resident else "no"
+
+    @admin.display(description="Kept there")
+    def kept(self, held: AgentModel) -> str:
+        """For how long; set on the model's page."""
+        return "pinned" if held.pinned else held.keep_alive or "as the host does"
 
     @admin.display(description="Quantisation")
     def quantisation(self, held: AgentModel) -> str:
@@ -356,6 +372,40 @@ class ModelAdmin(ReadOnlyAdmin):
         return model.count
 
 
+SENT, FINISHED = moment("sent_at"), moment("finished_at")
+
+
+@admin.register(ModelJob)
+class ModelJobAdmin(ReadOnlyAdmin):
+    """What was done to models at the hosts. Started on the pages of models."""
+
+    word = "model"
+    list_display = ["id", "verb", "model_name", "agent", "state", "progress", "created_by", CREATED]
+    list_filter = ["state", "verb", ("agent", OfVisibleRows)]
+    search_fields = ["model_name", "agent__name"]
+    list_select_related = ["agent", "created_by"]
+    actions = ["cancel"]
+    fields = readonly_fields = [
+        "verb", "model_name", "agent", "state", "progress", "said", "trouble", "error_code",
+        "error", "force", "created_by", CREATED, FINISHED, "attempt", "tries",
+    ]  # fmt: skip
+
+    @admin.display(description="Fetched")
+    def progress(self, job: ModelJob) -> str:
+        """Bytes, of a pull."""
+        return f"{size(job.completed)} of {size(job.total)}" if job.total else "–"
+
+    @admin.action(description="Cancel")
+    def cancel(self, request: HttpRequest, queryset: models.QuerySet[ModelJob]) -> None:
+        """Take jobs back."""
+        for job in queryset:
+            try:
+                services.cancel_job(job, by=Actor.of(request))
+                messages.success(request, f"{job} is being canceled.")
+            except WhooshError as error:
+                messages.error(request, f"{job}: {error.message}")
+
+
 class ByState(admin.SimpleListFilter):
     """Calls by the state that is shown; a call a runner looks through waits."""
 
@@ -368,9 +418,6 @@ class ByState(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         """Filter."""
         return queryset.shown_as(self.value()) if self.value() else queryset
-
-
-SENT, FINISHED = moment("sent_at"), moment("finished_at")
 
 
 @admin.register(Call)

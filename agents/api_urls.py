@@ -8,6 +8,7 @@ from agents import api
 router = SimpleRouter()
 router.register("agents", api.AgentViewSet, "agent")
 router.register("models", api.ModelViewSet, "model")
+router.register("jobs", api.ModelJobViewSet, "job")
 router.register("capabilities", api.CapabilityViewSet, "capability")
 router.register("calls", api.CallViewSet, "call")
 router.register("discoveries", api.DiscoveryViewSet, "discovery")

@@ -1,6 +1,7 @@
 """Forms of this room."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -86,6 +87,25 @@ class DiscoverForm(Styled, forms.Form):
         """Put a service's error beside the field it names."""
         field, _, said = error.message.partition(": ")
         self.add_error(field if field in self.fields else None, said or error.message)
+
+
+class PullForm(Styled, forms.Form):
+    """A model, and the hosts that are to fetch it."""
+
+    model = forms.CharField(
+        max_length=200,
+        widget=forms.TextInput(attrs={"placeholder": "llama3:8b", "autocomplete": "off"}),
+        help_text="As its registry names it; without a tag, latest is meant.",
+    )
+    agents = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        label="On hosts",
+        error_messages={"required": "Choose at least one host."},
+    )
+
+    def __init__(self, agents: Sequence[Agent], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["agents"].choices = [(agent.name, str(agent)) for agent in agents]
 
 
 def in_the_form(message: str) -> str:

@@ -3,9 +3,11 @@
 import time
 from typing import Any
 
+from asgiref.sync import sync_to_async
+
 from agents import services
 from agents.live import tell_call
-from agents.models import Call, Discovery, Health
+from agents.models import Call, Discovery, Health, ModelJob
 from whoosh_site.core import leases
 from whoosh_site.core.leases import Lease
 from whoosh_site.core.runner import Kind, kinds
@@ -63,8 +65,9 @@ class HealthChecks(Kind):
     limit = 200
 
     async def run(self, lease: Lease[Any]) -> None:
-        """Look once; the row is due again afterwards."""
+        """Look once; the row is due again afterwards. Then see to what is to stay in memory."""
         await services.check_agent(lease)
+        await sync_to_async(services.hold_pinned)(lease.pk)
 
     def returned(self, found: leases.Returned) -> None:
         """Go on: a host whose checks fail is shown as degraded, not forgotten."""
@@ -90,3 +93,27 @@ class Discoveries(Kind):
     def returned(self, found: leases.Returned) -> None:
         """Show what became of searches whose process died."""
         services.discoveries_returned(found)
+
+
+@kinds.add
+class ModelJobs(Kind):
+    """Models to be fetched, loaded, unloaded and deleted at the hosts."""
+
+    key = "job"
+    model = ModelJob
+
+    def claim(self, owner: str, limit: int) -> list[Lease[Any]]:
+        """Take what is due, of each host no more pulls than it does at a time."""
+        return services.claim_jobs(owner, limit)
+
+    async def run(self, lease: Lease[Any]) -> None:
+        """Do it, or try again later."""
+        await services.run_job(lease)
+
+    def canceled(self, lease: Lease[Any]) -> None:
+        """Write the end."""
+        services.canceled_job(lease)
+
+    def returned(self, found: leases.Returned) -> None:
+        """Show what became of jobs whose process died."""
+        services.jobs_returned(found)

@@ -1,12 +1,12 @@
 """What pages of this room watch, and how its services tell them."""
 
-from agents.models import Agent, Call, Discovery
+from agents.models import Agent, Call, Discovery, ModelJob
 from whoosh_site.core import live
 from whoosh_site.core.leases import QUEUED, RUNNING
 from whoosh_site.core.live import topics
 from whoosh_site.core.models.people import User
 
-topics.declare_lists("agents", "calls")
+topics.declare_lists("agents", "calls", "jobs")
 
 
 def tell(agent: Agent) -> None:
@@ -24,6 +24,11 @@ def tell_call(call: Call, agent: Agent | None = None) -> None:
 def tell_discovery(pk: int) -> None:
     """Let the pages that show this search know that it went on."""
     live.announce(f"discovery:{pk}")
+
+
+def tell_job(job: ModelJob) -> None:
+    """Let the pages that list jobs know that this one changed."""
+    live.announce("jobs", teams=job.team_ids)
 
 
 @topics.topics.add

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Sum
 from django.utils import timezone
 
-from agents.models import Agent, Call, Health, JoinRequest
+from agents.models import Agent, Call, Health, JoinRequest, ModelJob
 from whoosh_site.core import health
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.health import Finding, Question, questions
@@ -155,3 +155,24 @@ class CallsFlow(Question):
             )  # fmt: skip
         if not quarantined and oldest is None:
             yield Finding(health.OK, "No call is stuck")
+
+
+@questions.add
+class JobsEnd(Question):
+    """No job at a host was given up."""
+
+    key = "jobs"
+
+    def ask(self, user: User | None) -> Iterator[Finding]:
+        """Tell of those in quarantine."""
+        jobs = ModelJob.objects.all() if user is None else ModelJob.objects.visible_to(user)
+        lately = timezone.now() - timedelta(days=1)
+        quarantined = jobs.filter(state=QUARANTINED, finished_at__gte=lately).count()
+        if quarantined:
+            many = counted(quarantined, "job")
+            yield Finding(
+                health.ERROR, f"{many} at hosts put in quarantine today.",
+                "Look at why, and start them again.", "/models/",
+            )  # fmt: skip
+        else:
+            yield Finding(health.OK, "No job at a host is stuck")

@@ -16,6 +16,7 @@ declare(
         "joining.view": Rule(Scope.ADMIN, ADMIN),
         "joining.change": Rule(Scope.ADMIN, ADMIN),
         "model.view": Rule(Scope.READ, ANYBODY),
+        "model.manage": Rule(Scope.WRITE, Role.OWNER),
         "capability.view": Rule(Scope.READ, ANYBODY),
         "capability.change": Rule(Scope.ADMIN, ADMIN),
         "call.view": Rule(Scope.READ, ANYBODY),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from agents.models import Call
+from agents.models import Call, ModelJob
 from whoosh_site.core import queue, tunables
 
 tunables.declare(
@@ -12,7 +12,7 @@ tunables.declare(
         "call_retention",
         90,
         "Calls are kept",
-        "Days after which ended calls and their texts are deleted.",
+        "Days after which ended calls with their texts, and ended jobs at hosts, are deleted.",
         1,
         3650,
         "days",
@@ -21,13 +21,12 @@ tunables.declare(
 
 
 def tidy_calls() -> None:
-    """Delete calls past their time, in batches that hold no lock for long."""
+    """Delete calls and jobs past their time, in batches that hold no lock for long."""
     oldest = timezone.now() - timedelta(days=tunables.value("call_retention"))
-    while True:
-        batch = list(Call.objects.filter(finished_at__lt=oldest).values_list("pk", flat=True)[:500])
-        if not batch:
-            return
-        Call.objects.filter(pk__in=batch).delete()
+    for model in (Call, ModelJob):
+        rows = model.objects.filter(finished_at__lt=oldest)
+        while batch := list(rows.values_list("pk", flat=True)[:500]):
+            model.objects.filter(pk__in=batch).delete()
 
 
 queue.every(60, "agents.tasks.tidy_calls")

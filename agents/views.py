@@ -1,17 +1,18 @@
 """Pages of this room: agents, models, capabilities, calls, ask."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents import services
-from agents.forms import AskForm, DiscoverForm
+from agents.forms import AskForm, DiscoverForm, PullForm
 from agents.markdown import render_markdown
 from agents.models import (
     Agent,
@@ -21,22 +22,30 @@ from agents.models import (
     Discovery,
     JoinRequest,
     Model,
+    ModelJob,
     with_models,
 )
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Conflict, WhooshError
 from whoosh_site.core.live.fragments import live, page
-from whoosh_site.core.models.people import Team
+from whoosh_site.core.models.people import Team, User
 from whoosh_site.core.permissions import demand, may
 
 PER_PAGE = 50
 HISTORY = 40
+JOBS = 8
+"""How many jobs the list of models shows: those under way first, then the newest."""
 DONE = {
     "check": "is being checked; its state shows here in a moment.",
     "drain": "takes no new calls; those in hand finish. Resume lets it work again.",
     "resume": "takes calls again.",
     "disable": "is switched off: it is neither used nor checked. Enable switches it on.",
     "enable": "is switched on and being checked.",
+}
+KEPT = {
+    "pin": "it stays in memory, and is loaded again when the host has lost it.",
+    "unpin": "it is no longer pinned; it leaves memory when it is unloaded or room is needed.",
+    "keep": "how long it stays in memory is changed.",
 }
 
 
@@ -54,7 +63,7 @@ def agent_list(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @login_required
-@live("badge", "state", "models", "calls")
+@live("badge", "state", "models", "jobs", "calls")
 def agent_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One agent: how it is, what it holds, how fast it was, what it did."""
     rows = Agent.objects.visible_to(request.user).with_state()
@@ -69,6 +78,8 @@ def agent_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "rates": rates[::-1],
         "may_check": may(by, "agent.check", agent.team_ids),
         "may_drain": may(by, "agent.drain", [agent.team_id]),
+        "may_pull": bool(services.manageable([agent], ModelJob.Verb.PULL, by=by)),
+        "jobs": _with_rights(agent.jobs.shown()[:5], by),
         "may_ask": _may_ask(request),
     }
     return page(request, "agents/detail.html", context)
@@ -179,26 +190,142 @@ def register_found(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 @login_required
-@live("rows")
+@live("rows", "jobs")
 def model_list(request: HttpRequest) -> HttpResponse:
-    """Which model is where."""
-    return page(request, "agents/models.html", {"models": _models(request)})
+    """Which model is where, in memory or on disk; pulling more of them."""
+    return _model_list(request)
+
+
+def _model_list(request: HttpRequest, form: PullForm | None = None) -> HttpResponse:
+    hosts, by = _pullable(request), Actor.of(request)
+    if form is None and hosts:
+        form = PullForm(hosts, initial={"agents": request.GET.getlist("on")})
+    asked = {name: request.GET.get(name, "") for name in ("name", "capability", "memory")}
+    told = AgentModel.objects.visible_to(request.user).values_list("capabilities", flat=True)
+    context = {
+        "models": _asked_for(_models(request), request.user, **asked),
+        "capabilities": sorted({ability for found in told for ability in found}),
+        "jobs": _with_rights(ModelJob.objects.visible_to(request.user).shown()[:JOBS], by),
+        "form": form,
+        **asked,
+    }
+    return page(request, "agents/models.html", context, status=422 if form and form.errors else 200)
+
+
+def _pullable(request: HttpRequest) -> list[Agent]:
+    agents = Agent.objects.visible_to(request.user).filter(enabled=True).select_related("health")
+    return services.manageable(agents, ModelJob.Verb.PULL, by=Actor.of(request))
+
+
+def _asked_for(models: Any, user: User, *, name: str, capability: str, memory: str) -> Any:
+    if name:
+        models = models.filter(name__icontains=name)
+    resident = {"yes": True, "no": False}.get(memory)
+    if capability or resident is not None:
+        models = models.held_as(user, capability=capability, resident=resident)
+    return models
+
+
+def _with_rights(jobs: Iterable[ModelJob], by: Actor) -> list[ModelJob]:
+    """Say of each job whether the person may cancel it."""
+    found = list(jobs)
+    for job in found:
+        job.may_cancel = not job.ended and may(by, "model.manage", [job.team_id])
+    return found
+
+
+@require_POST
+@login_required
+def pull_model(request: HttpRequest) -> HttpResponse:
+    """Fetch a model, or bring it up to date, on the chosen hosts."""
+    by = Actor.of(request)
+    demand(by, "model.manage", request.user.roles)
+    hosts = _pullable(request)
+    form = PullForm(hosts, request.POST)
+    if form.is_valid():
+        chosen = [agent for agent in hosts if agent.name in form.cleaned_data["agents"]]
+        try:
+            services.start_jobs(ModelJob.Verb.PULL, form.cleaned_data["model"], chosen, by=by)
+            return redirect("models")
+        except WhooshError as error:
+            form.add_error(None, error.message)
+    return _model_list(request, form)
 
 
 @require_GET
 @login_required
-@live("rows")
+@live("rows", "jobs")
 def model_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One model on all its hosts."""
     model = get_object_or_404(_models(request), pk=pk)
-    context = {"model": model, "may_ask": _may_ask(request)}
+    by = Actor.of(request)
+    hosts = list(model.hosts.all())
+    for held in hosts:
+        mine = may(by, "model.manage", [held.agent.team_id])
+        held.may = services.verbs_of(held.agent) if mine else frozenset()
+    jobs = ModelJob.objects.visible_to(request.user).filter(model_name__iexact=model.name)
+    context = {
+        "model": model,
+        "hosts": hosts,
+        "managed": [held for held in hosts if held.may],
+        "jobs": _with_rights(jobs.shown()[:5], by),
+        "may_ask": _may_ask(request),
+    }
     return page(request, "agents/model.html", context)
 
 
 def _models(request: HttpRequest) -> Any:
-    visible = Agent.objects.visible_to(request.user)
-    hosts = AgentModel.objects.filter(agent__in=visible).select_related("agent__health")
+    hosts = AgentModel.objects.visible_to(request.user).select_related("agent__health")
     return Model.objects.visible_to(request.user).prefetch_related(Prefetch("hosts", hosts))
+
+
+@require_POST
+@login_required
+def model_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Pull again, load, unload, delete, pin, unpin, or change how long it is kept, on hosts."""
+    model = get_object_or_404(_models(request), pk=pk)
+    by = Actor.of(request)
+    demand(by, "model.manage", model.team_ids)
+    held = [row for row in model.hosts.all() if str(row.agent_id) in request.POST.getlist("agent")]
+    try:
+        if not held:
+            raise BadInput(f"Choose a host that has {model}.")
+        messages.success(request, _managed(model, held, verb, request.POST, by))
+    except WhooshError as error:
+        messages.error(request, error.message)
+    return redirect("models" if verb == ModelJob.Verb.DELETE else model)
+
+
+def _managed(model: Model, held: list[AgentModel], verb: str, given: QueryDict, by: Actor) -> str:
+    """Do it; returns what to tell the person. Raises as the services do."""
+    agents = [row.agent for row in held]
+    names = ", ".join(map(str, agents))
+    if verb in ModelJob.Verb.values:
+        force = bool(given.get("force"))
+        services.start_jobs(verb, model.name, agents, by=by, force=force)
+        return f"{ModelJob.Verb(verb).label} {model} on {names}: it is under way."
+    change = {"keep_alive": given.get("keep_alive", "").strip()} if verb == "keep" else {}
+    change |= {} if verb == "keep" else {"pinned": verb == "pin"}
+    for row in held:
+        services.keep_model(row, by=by, **change)
+    return f"{model} on {names}: {KEPT[verb]}"
+
+
+@require_POST
+@login_required
+def cancel_job(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take a job back."""
+    rows = ModelJob.objects.visible_to(request.user).select_related("agent")
+    job = get_object_or_404(rows, pk=pk)
+    services.cancel_job(job, by=Actor.of(request))
+    messages.success(request, f"{job} is being canceled.")
+    here = Model.objects.visible_to(request.user).filter(pk=_number(request, "model")).first()
+    return redirect(here or (job.agent if "agent" in request.POST else "models"))
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    text = request.POST.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
 @require_GET

@@ -14,7 +14,7 @@ urlpatterns = [
     path("tasks/<int:pk>/files/<int:file>/", views.attachment, name="attachment"),
     path("tasks/<int:pk>/results/<int:file>/", views.artifact, name="artifact"),
     re_path(
-        r"^tasks/(?P<pk>\d{1,18})/(?P<verb>cancel|hold|release|run-again)/$",
+        r"^tasks/(?P<pk>\d{1,18})/(?P<change>cancel|hold|release|run-again)/$",
         views.task_action,
         name="task-action",
     ),

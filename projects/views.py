@@ -153,11 +153,11 @@ def _task_context(request: HttpRequest, task: Task) -> dict[str, Any]:
 
 @require_POST
 @login_required
-def task_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+def task_action(request: HttpRequest, pk: int, change: str) -> HttpResponse:
     """Cancel, hold, release or run again."""
     task = get_object_or_404(Task.objects.visible_to(request.user), pk=pk)
     try:
-        services.VERBS[verb](task, by=Actor.of(request))
+        services.VERBS[change](task, by=Actor.of(request))
     except WhooshError as error:
         if error.status == 403:
             raise

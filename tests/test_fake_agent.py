@@ -156,17 +156,42 @@ def test_embeddings_are_the_same_for_the_same_text_and_near_for_like_texts(clien
     assert len(client.embed("embedder", "red", dimensions=8).embeddings[0]) == 8
 
 
-def test_pull_tells_how_far_it_is_and_adds_the_model(client):
+def test_pull_tells_how_far_it_is_and_adds_the_model(host, client):
     steps = list(client.pull("newcomer:3b", stream=True))
     assert [steps[0].status, steps[-1].status] == ["pulling manifest", "success"]
-    layer = [step for step in steps if step.digest]
-    assert [step.completed for step in layer] == [
-        None,
-        *(1_800_000_000 * n // 4 for n in (1, 2, 3, 4)),
-    ]
-    assert layer[0].status == f"pulling {layer[0].digest.removeprefix('sha256:')[:12]}"
+    layers = {step.digest: step.total for step in steps if step.digest}
+    weights, template = layers
+    assert sum(layers.values()) == 1_800_000_000
+    told = [step for step in steps if step.digest == weights]
+    assert told[0].status == f"pulling {weights.removeprefix('sha256:')[:12]}"
+    parts = [step.completed for step in told]
+    assert parts == [None, *(layers[weights] * n // 4 for n in (1, 2, 3, 4))]
+    assert [s.completed for s in steps if s.digest == template] == [None, 250, 500, 750, 1000]
     assert "newcomer:3b" in names(client.list())
     assert client.pull("newcomer:3b").status == "success"
+    assert host.state()["fetched"] == {"newcomer:3b": 1_800_000_000}
+
+
+def test_a_pull_that_broke_off_goes_on_where_it_was(host, client):
+    host.faults.add("cut", paths=("/api/pull",), after=4, uses=1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        list(client.pull("newcomer:3b", stream=True))
+    assert "newcomer:3b" not in names(client.list())
+    begun = host.state()["fetched"]["newcomer:3b"]
+    steps = list(client.pull("newcomer:3b", stream=True))
+    first = next(step for step in steps if step.digest)
+    assert 0 < first.completed == begun < first.total
+    assert host.state()["fetched"] == {"newcomer:3b": 1_800_000_000}
+    client.delete("newcomer:3b")
+    client.pull("newcomer:3b")
+    assert host.state()["fetched"] == {"newcomer:3b": 2 * 1_800_000_000}
+
+
+def test_a_pull_brings_an_older_build_up_to_date(host, client):
+    old = host.catalog.add(FakeModel("tiny:1b", build="old"))
+    client.pull("tiny:1b")
+    (row,) = [row for row in client.list().models if row.model == "tiny:1b"]
+    assert row.digest == FakeModel("tiny:1b").digest != old.digest
 
 
 def test_a_pull_can_fail_before_and_in_the_middle(host, client):

@@ -3,6 +3,7 @@
 from agents.api.agents import AgentViewSet
 from agents.api.calls import CallViewSet
 from agents.api.discoveries import DiscoveryViewSet
+from agents.api.jobs import ModelJobViewSet
 from agents.api.joining import JoinRequestViewSet, JoinTokenViewSet, JoinView
 from agents.api.models import CapabilityViewSet, ModelViewSet
 
@@ -14,5 +15,6 @@ __all__ = [
     "JoinRequestViewSet",
     "JoinTokenViewSet",
     "JoinView",
+    "ModelJobViewSet",
     "ModelViewSet",
 ]

@@ -2,10 +2,19 @@
 
 from typing import Self
 
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Cast
 
 from agents.models.hosts import Agent
 from whoosh_site.core.models.people import User
+
+FOR_EVER = -1
+KEEP_RULE = RegexValidator(
+    r"\A(|-1|[0-9]{1,9}|([0-9]{1,6}[hms]){1,3})\Z",
+    "Use a time such as 30m, 2h or 1h30m, a number of seconds, 0 for not at all, -1 for ever, "
+    "or nothing for what the host does by itself.",
+)
 
 
 class ModelQuerySet(models.QuerySet["Model"]):
@@ -16,6 +25,24 @@ class ModelQuerySet(models.QuerySet["Model"]):
         if user.is_superuser:
             return self
         return self.filter(hosts__agent__in=Agent.objects.visible_to(user)).distinct()
+
+    def held_as(
+        self, user: User, *, agent: str = "", capability: str = "", resident: bool | None = None
+    ) -> Self:
+        """Models as some host the user sees has them: that agent, able to that, in memory or not.
+
+        Not in memory means: on none of those hosts.
+        """
+        rows = AgentModel.objects.visible_to(user)
+        if agent:
+            rows = rows.filter(agent__name=agent)
+        if capability:
+            rows = rows.able_to(capability)
+        loaded = rows.filter(resident=True).values("model")
+        if resident:
+            return self.filter(pk__in=loaded)
+        held = self.filter(pk__in=rows.values("model"))
+        return held if resident is None else held.exclude(pk__in=loaded)
 
 
 class Model(models.Model):
@@ -37,10 +64,55 @@ class Model(models.Model):
         """Return the model's page."""
         return f"/models/{self.pk}/"
 
+    @property
+    def team_ids(self) -> list[int]:
+        """The teams that own its hosts: their owners manage it there."""
+        return list(self.hosts.values_list("agent__team", flat=True).distinct())
+
+    @property
+    def capabilities(self) -> list[str]:
+        """What some host says that it can do."""
+        return sorted({name for row in self.hosts.all() for name in row.capabilities})
+
+    @property
+    def context_length(self) -> int | None:
+        """The longest context some host gives it."""
+        return max((row.context_length or 0 for row in self.hosts.all()), default=0) or None
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes on disk, smallest and largest first where hosts differ."""
+        found = {row.size for row in self.hosts.all() if row.size}
+        return sorted({min(found), max(found)}) if found else []
+
+    @property
+    def digests(self) -> set[str]:
+        """What its hosts hold under this name; a host that only passes calls on holds nothing."""
+        return {row.short_digest for row in self.hosts.all() if row.digest and not row.remote_host}
+
+    @property
+    def digests_differ(self) -> bool:
+        """Whether some hosts hold other files than others."""
+        return len(self.digests) > 1
+
 
 def with_models() -> models.Prefetch:
     """Prefetch an agent's models by one join: a host may have more than a list of ids can hold."""
     return models.Prefetch("models", AgentModel.objects.select_related("model"))
+
+
+class AgentModelQuerySet(models.QuerySet["AgentModel"]):
+    """Questions about models on hosts."""
+
+    def visible_to(self, user: User) -> Self:
+        """Models on agents the user sees."""
+        return self.filter(agent__in=Agent.objects.visible_to(user))
+
+    def able_to(self, capability: str) -> Self:
+        """Models whose host says that they can do this."""
+        # As text: SQLite cannot look into JSON lists.
+        told = self.annotate(told=Cast("capabilities", models.TextField()))
+        return told.filter(told__contains=f'"{capability}"')
 
 
 class AgentModel(models.Model):
@@ -65,7 +137,18 @@ class AgentModel(models.Model):
     load_ms = models.FloatField(
         null=True, blank=True, help_text="Loading into memory, measured, smoothed"
     )
+    keep_alive = models.CharField(
+        max_length=20,
+        blank=True,
+        validators=[KEEP_RULE],
+        help_text="How long it stays in memory after a call; empty: as the host does by itself",
+    )
+    pinned = models.BooleanField(
+        default=False, help_text="Kept in memory, and loaded again when it is not there"
+    )
     seen_at = models.DateTimeField()
+
+    objects = AgentModelQuerySet.as_manager()
 
     class Meta:
         ordering = ["model__name"]
@@ -73,3 +156,16 @@ class AgentModel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} on {self.agent}"
+
+    @property
+    def short_digest(self) -> str:
+        """The beginning of its digest: enough to tell two apart."""
+        return self.digest.removeprefix("sha256:")[:12]
+
+    @property
+    def kept(self) -> str | int | None:
+        """What is sent along with a call: a time, seconds, -1 for ever, or nothing."""
+        if self.pinned:
+            return FOR_EVER
+        seconds = self.keep_alive.lstrip("-").isdecimal()
+        return int(self.keep_alive) if seconds else self.keep_alive or None

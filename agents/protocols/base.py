@@ -98,6 +98,16 @@ class Resident:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a host is with fetching a model; the figures are bytes of one layer of it."""
+
+    status: str
+    digest: str = ""
+    total: int | None = None
+    completed: int | None = None
+
+
+@dataclass(frozen=True)
 class ToolCall:
     """A tool the model wants called, arguments as an object."""
 
@@ -200,6 +210,8 @@ class HostProtocol:
     label: ClassVar[str]
     rank: ClassVar[int]
     """Order in which an unknown endpoint is tried."""
+    verbs: ClassVar[frozenset[str]] = frozenset()
+    """Which of pull, load, unload and delete it has; a format without them only uses models."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -228,6 +240,29 @@ class HostProtocol:
 
     async def embed(self, model: str, inputs: list[str]) -> Embeddings:
         """Return one vector per input."""
+        raise NotImplementedError
+
+    # -- verbs some formats have: see `verbs` ----------------------------------------------------
+
+    @classmethod
+    def vet_model(cls, name: str) -> str:
+        """Return a model's name as hosts write it; raises BadInput for one that cannot be."""
+        raise NotImplementedError
+
+    def pull(self, model: str) -> AsyncIterator[Progress]:
+        """Let the host fetch a model; ends when it has it, goes on with what it has of it."""
+        raise NotImplementedError
+
+    async def load(self, model: str, keep_alive: str | int | None = None) -> None:
+        """Have a model in memory; `keep_alive` as in a request."""
+        raise NotImplementedError
+
+    async def unload(self, model: str) -> None:
+        """Take a model out of memory as soon as nobody uses it."""
+        raise NotImplementedError
+
+    async def delete(self, model: str) -> None:
+        """Take a model off the host's disk."""
         raise NotImplementedError
 
     # -- shared wire work --------------------------------------------------------------------

@@ -4,12 +4,19 @@ Durations on the wire are nanoseconds and missing when zero; `load_duration` hol
 queueing too. Requests stream newline-delimited JSON; an error may come as a line inside a 200.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-from agents.errors import AgentFailed, AgentTalksNonsense, ModelMissing, RequestRefused
+from agents.errors import (
+    AgentError,
+    AgentFailed,
+    AgentTalksNonsense,
+    ModelMissing,
+    RequestRefused,
+)
 from agents.plain import LONG, mapping, number, objects, words
 from agents.protocols.base import (
     EMBEDDING,
@@ -23,16 +30,33 @@ from agents.protocols.base import (
     ModelInfo,
     Piece,
     Probe,
+    Progress,
     Resident,
     ToolCall,
     Usage,
     parsed,
     protocols,
 )
+from whoosh_site.core.errors import BadInput
 from whoosh_site.core.limits import Limits
 
 NDJSON = "json"  # application/x-ndjson, or application/json from lax look-alikes
 OPTIONS = {"max_tokens": "num_predict", "context_length": "num_ctx"}
+PULLING = Limits(first_byte=120.0, between=300.0, total=None, size=10**12)
+"""Lines come many times a second, but none while gigabytes are verified."""
+LOADING = Limits(first_byte=600.0, total=900.0)
+DELETING = Limits(first_byte=120.0, total=180.0)
+NAME = re.compile(
+    r"(?:[a-z0-9_][a-z0-9_.:-]{0,349}/)?"  # a registry's host and port
+    r"(?:[a-z0-9_][a-z0-9_-]{0,79}/)?"  # a namespace
+    r"[a-z0-9_][a-z0-9_.-]{0,79}"
+    r"(?::[a-z0-9_][a-z0-9_.-]{0,79})?",
+    re.IGNORECASE,
+)
+LONGEST_NAME = 200
+UNKNOWN = "pull model manifest: file does not exist"
+REFUSED = re.compile(r"pull model manifest: 4\d\d\b")
+NO_CHAT = "does not support generate"
 
 
 @protocols.add
@@ -42,6 +66,7 @@ class Ollama(HostProtocol):
     key = "ollama"
     label = "Ollama"
     rank = 1
+    verbs = frozenset({"pull", "load", "unload", "delete"})
 
     async def probe(self) -> Probe:
         """Ask for the version."""
@@ -135,20 +160,90 @@ class Ollama(HostProtocol):
             raise AgentFailed(f"{self.endpoint.url} sent no embeddings.")
         return Embeddings(vectors, number(found.get("prompt_eval_count")))
 
+    # -- a host's models ---------------------------------------------------------------------
+
+    @classmethod
+    def vet_model(cls, name: str) -> str:
+        """Return the name with its tag; raises BadInput for what Ollama takes for no name."""
+        found = name.strip()
+        if len(found) > LONGEST_NAME or not NAME.fullmatch(found):
+            raise BadInput(
+                f"model: {name[:100]!r} is no model name. Use one like llama3:8b, "
+                "user/model:tag or registry.host/user/model:tag."
+            )
+        return found if ":" in found.rpartition("/")[2] else f"{found}:latest"
+
+    async def pull(self, model: str) -> AsyncIterator[Progress]:
+        """Ask `/api/pull`; Ollama keeps what came, and goes on there when it is asked again."""
+        url, body = self.endpoint.url, {"model": model, "stream": True}
+        async with aclosing(self._lines("/api/pull", body, PULLING)) as lines:
+            async for data in lines:
+                if error := data.get("error"):
+                    raise _unpulled(words(error), model, url)
+                step = _progress(data)
+                yield step
+                if step.status == "success":
+                    return
+        raise AgentFailed(f"{url} broke off in the middle of a pull.")
+
+    async def load(self, model: str, keep_alive: str | int | None = None) -> None:
+        """Ask for nothing, which only loads; models that embed have a request of their own."""
+        body: Json = {"model": model, "stream": False}
+        if keep_alive is not None:
+            body["keep_alive"] = keep_alive
+        try:
+            await self.post("/api/generate", body, LOADING)
+        except RequestRefused as error:
+            if NO_CHAT not in error.message:
+                raise
+            await self.post("/api/embed", body | {"input": []}, LOADING)
+
+    async def unload(self, model: str) -> None:
+        """Ask for nothing, kept for no time."""
+        await self.post("/api/generate", {"model": model, "keep_alive": 0, "stream": False})
+
+    async def delete(self, model: str) -> None:
+        """Ask `/api/delete`, whose answer is empty."""
+        await self._fetch("DELETE", "/api/delete", DELETING, {"model": model})
+
+    # -- lines -------------------------------------------------------------------------------
+
     async def _stream(self, path: str, body: Json, limits: Limits | None) -> AsyncIterator[Piece]:
+        async with aclosing(self._lines(path, body, limits)) as lines:
+            async for data in lines:
+                piece = _piece(data, self.endpoint.url)
+                yield piece
+                if piece.usage is not None:
+                    return
+        raise AgentFailed(f"{self.endpoint.url} broke off in the middle of the answer.")
+
+    async def _lines(
+        self, path: str, body: Json, limits: Limits | None
+    ) -> AsyncGenerator[Json, None]:
         async with (
             self.open(path, body, limits, NDJSON) as answer,
             aclosing(answer.lines()) as lines,
         ):
             async for line in lines:
-                if not line.strip():
-                    continue
-                line = self.endpoint.hide(line)
-                piece = _piece(parsed(line, self.endpoint.url), self.endpoint.url)
-                yield piece
-                if piece.usage is not None:
-                    return
-        raise AgentFailed(f"{self.endpoint.url} broke off in the middle of the answer.")
+                if line.strip():
+                    yield parsed(self.endpoint.hide(line), self.endpoint.url)
+
+
+def _progress(data: Json) -> Progress:
+    return Progress(
+        status=words(data.get("status"))[:200],
+        digest=words(data.get("digest"))[:80],
+        total=number(data.get("total"), LONG),
+        completed=number(data.get("completed"), LONG),
+    )
+
+
+def _unpulled(said: str, model: str, url: str) -> AgentError:
+    if said == UNKNOWN:
+        return ModelMissing(f"The registry has no model {model}. Check the name and its tag.")
+    if REFUSED.match(said):
+        return RequestRefused(f"The registry does not hand out {model}: {said}")
+    return AgentFailed(f"{url} failed: {said}")
 
 
 def _piece(data: Json, url: str) -> Piece:

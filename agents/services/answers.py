@@ -12,6 +12,7 @@ from django.utils import timezone
 from agents.models import Call
 from agents.plain import storable, words
 from agents.protocols import ChatRequest, Message, Piece, ToolCall, Usage
+from agents.services.keeping import kept_at
 from agents.services.placement import Placement
 from whoosh_site.core import live
 from whoosh_site.core.limits import Limits
@@ -53,7 +54,8 @@ class Answer:
     async def listen(self, placement: Placement) -> None:
         """Hear the host out."""
         self._key = placement.agent.api_key.reveal()
-        async with contextlib.aclosing(_pieces(self.call, placement)) as pieces:
+        kept = await sync_to_async(kept_at)(placement.agent, placement.model)
+        async with contextlib.aclosing(_pieces(self.call, placement, kept)) as pieces:
             async for piece in pieces:
                 self._hear(piece)
 
@@ -144,7 +146,7 @@ def _rate(tokens: int | None, milliseconds: float | None) -> float | None:
     return tokens / milliseconds * 1000 if tokens and milliseconds else None
 
 
-def _pieces(call: Call, placement: Placement) -> AsyncIterator[Piece]:
+def _pieces(call: Call, placement: Placement, kept: str | int | None) -> AsyncIterator[Piece]:
     request = ChatRequest(
         model=placement.model,
         messages=tuple(_message(message) for message in call.messages),
@@ -152,6 +154,7 @@ def _pieces(call: Call, placement: Placement) -> AsyncIterator[Piece]:
         schema=call.schema,
         options={k: v for k, v in call.options.items() if k not in ("tools", "think")},
         think=call.options.get("think"),
+        keep_alive=kept,
     )
     limits = Limits(total=call.time_limit) if call.time_limit else Limits()
     return placement.host().chat(request, limits)

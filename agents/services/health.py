@@ -59,6 +59,12 @@ def check_soon(agent: Agent) -> None:
     leases.wake()
 
 
+def refresh_soon(agent: Agent) -> None:
+    """Make the next check due now, and let it read the host's list of models anew."""
+    Health.objects.filter(agent=agent).update(models_at=None)
+    check_soon(agent)
+
+
 @transaction.atomic
 def keep_checking(pks: Sequence[int]) -> None:
     """Queue quarantined checks again: what looks after a host never ends, it says what is wrong."""
@@ -111,6 +117,7 @@ def _write(lease: Lease[Health], agent: Agent, health: Health, look: Look) -> No
         }
         if look.models is not None:
             new["models_at"] = now
+            shown = health.models_at is None  # asked for: what it brought may be looked at
             shown |= _keep_models(agent, look.models, now)
         shown |= _keep_resident(agent, look.resident or ())
         new["most_resident"] = min(max(health.most_resident, len(look.resident or ())), 1000)
@@ -120,7 +127,11 @@ def _write(lease: Lease[Health], agent: Agent, health: Health, look: Look) -> No
         new |= {"status": status, "reason": reason}
         if status != health.status:
             new["since"] = now
-    mine = lease.put_back(_next_look(health, look.error, failures), **new)
+    due = _next_look(health, look.error, failures)
+    if health.models_at and Health.objects.filter(pk=health.pk, models_at=None).exists():
+        due = now  # somebody asked for a new list while this one was read
+        new.pop("models_at", None)
+    mine = lease.put_back(due, **new)
     if mine and shown:
         tell(agent)
 

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from agents.live import tell
 from agents.models import Agent, AgentCapability, Capability, Gpu, Health
 from agents.services.endpoints import same_place, vet_endpoint, vet_key
-from agents.services.health import check_soon
+from agents.services.health import check_soon, refresh_soon
 from whoosh_site.core import audit, leases, live
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Conflict
@@ -176,8 +176,7 @@ def check_now(agent: Agent, *, by: Actor) -> None:
 def refresh(agent: Agent, *, by: Actor) -> None:
     """Look at the host again at once, and read its list of models anew."""
     demand(by, "agent.check", agent.team_ids)
-    Health.objects.filter(agent=agent).update(models_at=None)
-    check_soon(agent)
+    refresh_soon(agent)
 
 
 @transaction.atomic
@@ -219,9 +218,9 @@ def set_gpus(agent: Agent, wanted: Sequence[tuple[str, float | None]], *, by: Ac
 
 def _check_at_once(agent: Agent, *, forget: bool = False) -> None:
     """Look again now, models included; `forget` which format the host speaks as well."""
-    unknown = {"models_at": None} | ({"found_protocol": ""} if forget else {})
-    Health.objects.filter(agent=agent).update(**unknown)
-    check_soon(agent)
+    if forget:
+        Health.objects.filter(agent=agent).update(found_protocol="")
+    refresh_soon(agent)
 
 
 def _validated(agent: Agent) -> None:

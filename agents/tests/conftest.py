@@ -1,7 +1,7 @@
 """Fixtures of the agents room: a host that answers, and a runner that does what is due."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -10,10 +10,12 @@ from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from agents import services
-from agents.models import Call
+from agents.models import Agent, Call, ModelJob
+from whoosh_site.core import runner
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.live import hub as hubs
 from whoosh_site.core.live.hub import Hub
+from whoosh_site.core.runner import Runner, _database
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -33,6 +35,36 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     monkeypatch.setattr(fresh, "_run", lambda: asyncio.sleep(0))
     monkeypatch.setattr(hubs, "hub", fresh)
     return fresh
+
+
+async def until(true: Callable[[], Any]) -> None:
+    """Wait until something holds."""
+    while not await _database(true):  # noqa: ASYNC110  (the database rings no bell)
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def resident(inside: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run a coroutine beside a runner of one kind that looks around often: `resident(scene)`."""
+    monkeypatch.setattr(runner, "TICK", 0.02)
+
+    def beside(scene: Callable[[], Awaitable[Any]], kind: str = "call") -> Any:
+        async def together() -> Any:
+            serving = Runner()
+            serving.kinds = [one for one in serving.kinds if one.key == kind]
+            task = asyncio.create_task(serving.run())
+            try:
+                async with asyncio.timeout(10):
+                    return await scene()
+            finally:
+                serving.stopping = True
+                serving.woken.set()
+                await task
+                await services.close_doors()
+
+        return inside(together())
+
+    return beside
 
 
 @pytest.fixture
@@ -73,6 +105,48 @@ def finish(carry: Any) -> Callable[[], None]:
         raise AssertionError("some call waits for ever")
 
     return finished
+
+
+@pytest.fixture
+def api(people: Any, with_key: Any, client: Any) -> Callable[..., Any]:
+    """Send a request as somebody: `api("owner", "get", "agents/")`."""
+    clients: dict[str, Any] = {"nobody": client}
+
+    def sent(who: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        if who not in clients:
+            clients[who] = with_key(getattr(people, who))
+        call = getattr(clients[who], method)
+        given = {} if method in ("get", "delete") else {"content_type": "application/json"}
+        return call(f"/api/v1/{path}", body, **given, **more)
+
+    return sent
+
+
+@pytest.fixture
+def started(people: Any) -> Callable[..., ModelJob]:
+    """Start jobs as the owner: `started("pull", "newcomer:3b", oak)`; returns the first."""
+
+    def start(verb: str, model: str, *agents: Agent, by: Any = None, **more: Any) -> ModelJob:
+        actor = Actor(by or people.owner)
+        return services.start_jobs(verb, model, agents, by=actor, **more)[0]
+
+    return start
+
+
+@pytest.fixture
+def go(carry: Any) -> Callable[..., ModelJob]:
+    """Run jobs as a runner does in the course of some time; returns the job as it is then."""
+
+    def gone(job: ModelJob, most: int = 40) -> ModelJob:
+        for _ in range(most):
+            ModelJob.objects.filter(state="queued").update(due_at=timezone.now())
+            carry("job")
+            job.refresh_from_db()
+            if job.ended:
+                return job
+        return job
+
+    return gone
 
 
 @pytest.fixture

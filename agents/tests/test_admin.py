@@ -7,13 +7,14 @@ import pytest
 from django.utils import timezone
 
 from agents import services
-from agents.models import Agent, AgentModel, Call, Capability, Gpu, Health, Model
+from agents.models import Agent, AgentModel, Call, Capability, Gpu, Health, Model, ModelJob
 from whoosh_site.core import leases
 from whoosh_site.core.actor import SYSTEM
 from whoosh_site.core.models import AuditEntry, Notice, Team
 
 LIST = "/admin/agents/agent/"
 ADD = f"{LIST}add/"
+JOBS = "/admin/agents/modeljob/"
 
 
 @pytest.fixture
@@ -380,6 +381,29 @@ def test_figures_and_times_of_a_call_are_told_as_on_its_page(admin, record):
     for words in ("20.0", "1 min 5 s", "12 ms", "data-clock", "UTC</time>"):
         assert words in page
     assert "19.99" not in page
+
+
+def test_jobs_at_hosts_are_listed_and_canceled(admin, oak, people, sign_in):
+    layers = {"a": [4_000_000_000, 1_000_000_000]}
+    job = ModelJob.objects.create(agent=oak, verb="pull", model_name="m:1b", layers=layers)
+    assert "Pull m:1b Old oak Waiting 1.0 GB of 4.0 GB" in text(admin.get(JOBS))
+    assert admin.get(f"{JOBS}{job.pk}/change/").status_code == 200
+    chosen = {"action": "cancel", "_selected_action": [job.pk], "index": 0}
+    people.member.is_staff = True
+    people.member.save(update_fields=["is_staff"])
+    answer = sign_in(people.member).post(JOBS, chosen, follow=True)
+    assert "model.manage needs a team member with role owner" in text(answer)
+    assert "is being canceled" in text(admin.post(JOBS, chosen, follow=True))
+    assert ModelJob.objects.get().state == "canceled"
+
+
+def test_an_agents_form_tells_how_its_models_are_kept(admin, oak):
+    path = f"{LIST}{oak.pk}/change/"
+    assert "as the host does" in text(admin.get(path))
+    AgentModel.objects.update(keep_alive="2h")
+    assert "2h" in text(admin.get(path))
+    AgentModel.objects.update(pinned=True)
+    assert "pinned" in text(admin.get(path))
 
 
 @pytest.mark.parametrize("chosen", ["abc", "9" * 40, "999999"])

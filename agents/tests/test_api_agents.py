@@ -29,21 +29,6 @@ def oak(make_agent):
     return agent
 
 
-@pytest.fixture
-def api(people, with_key, client):
-    """Send a request as somebody: `api("owner", "get", "agents/")`."""
-    clients = {"nobody": client}
-
-    def sent(who, method, path, body=None, **more):
-        if who not in clients:
-            clients[who] = with_key(getattr(people, who))
-        call = getattr(clients[who], method)
-        given = {} if method in ("get", "delete") else {"content_type": "application/json"}
-        return call(f"/api/v1/{path}", body, **given, **more)
-
-    return sent
-
-
 def names(answer):
     return [row["name"] for row in answer.json()["results"]]
 

@@ -10,12 +10,13 @@ from django.utils import timezone
 from agents import services
 from agents.kinds import AskedCalls
 from agents.models import Agent, Call, Health
+from agents.tests.conftest import until
 from tests.fake_agent import FakeHost, running
-from whoosh_site.core import leases, owner, runner
+from whoosh_site.core import leases, owner
 from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import Forbidden
 from whoosh_site.core.models import Notice
-from whoosh_site.core.runner import Runner, _database
+from whoosh_site.core.runner import _database
 from whoosh_site.core.secrets import Secret
 
 GONE = f"{owner.host()}:1:1.00"
@@ -172,36 +173,6 @@ def test_who_may_not_ask_may_not_stop(asked, people, who):
         services.cancel_call(call, by=Actor(getattr(people, who)))
     call.refresh_from_db()
     assert call.state == "queued"
-
-
-@pytest.fixture
-def resident(inside, monkeypatch):
-    """Run a coroutine beside a runner that looks around often: `resident(scene)`."""
-    monkeypatch.setattr(runner, "TICK", 0.02)
-
-    def beside(scene):
-        async def together():
-            serving = Runner()
-            serving.kinds = [one for one in serving.kinds if one.key == "call"]
-            task = asyncio.create_task(serving.run())
-            try:
-                async with asyncio.timeout(10):
-                    return await scene()
-            finally:
-                serving.stopping = True
-                serving.woken.set()
-                await task
-                await services.close_doors()
-
-        return inside(together())
-
-    return beside
-
-
-async def until(true):
-    """Wait until something holds."""
-    while not await _database(true):  # noqa: ASYNC110  (the database rings no bell)
-        await asyncio.sleep(0.01)
 
 
 def test_a_running_call_is_stopped_at_its_host_and_keeps_what_had_come(

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from agents import tasks
-from agents.models import Call
+from agents.models import Call, ModelJob
 from whoosh_site.core import tunables
 from whoosh_site.core.actor import SYSTEM
 
@@ -46,3 +46,15 @@ def test_more_calls_than_one_batch_go_too(people):
     Call.objects.bulk_create(ended(people.ours, "old", 100) for _ in range(1100))
     tasks.tidy_calls()
     assert left() == []
+
+
+def test_ended_jobs_at_hosts_go_as_well(make_agent):
+    oak, now = make_agent("oak"), timezone.now()
+    for name, days in (("old", 91), ("new", 89)):
+        ended_at = now - timedelta(days=days)
+        fields = {"state": "success", "finished_at": ended_at}
+        ModelJob.objects.create(agent=oak, verb="load", model_name=name, **fields)
+    old = now - timedelta(days=999)
+    ModelJob.objects.create(agent=oak, verb="pull", model_name="waits", created_at=old)
+    tasks.tidy_calls()
+    assert sorted(ModelJob.objects.values_list("model_name", flat=True)) == ["new", "waits"]

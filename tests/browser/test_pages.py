@@ -33,6 +33,7 @@ PAGES = {
     "admin-models": "/admin/agents/model/",
     "admin-tasks": "/admin/projects/task/",
     "admin-projects": "/admin/projects/project/",
+    "admin-jobs": "/admin/agents/modeljob/",
     "admin-users": "/admin/core/user/",
     "admin-user": "/admin/core/user/1/change/",
     "admin-team": "/admin/core/team/1/change/",

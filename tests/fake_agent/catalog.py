@@ -21,11 +21,13 @@ class FakeModel:
     context_length: int = 32_768
     embedding_length: int = 64
     copy_of: str = ""
+    build: str = ""
+    """Another one than what the registry has now, under the same name."""
 
     @property
     def digest(self) -> str:
-        """The digest of its manifest: the same for the same name, and for copies of it."""
-        return hashlib.sha256((self.copy_of or self.name).encode()).hexdigest()
+        """The digest of its manifest: the same for the same name and build, and for copies."""
+        return hashlib.sha256(((self.copy_of or self.name) + self.build).encode()).hexdigest()
 
     @property
     def size(self) -> int:

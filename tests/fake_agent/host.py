@@ -12,6 +12,7 @@ from aiohttp import web
 from tests.fake_agent.catalog import Catalog, FakeModel
 from tests.fake_agent.clock import Clock
 from tests.fake_agent.control import Control
+from tests.fake_agent.downloads import Downloads
 from tests.fake_agent.engine import Engine
 from tests.fake_agent.faults import Faults
 from tests.fake_agent.gate import Gate
@@ -46,6 +47,7 @@ class FakeHost:
             self.settings.models, tagged=self.kind.native, any_name=self.kind.any_name
         )
         self.memory = Memory(self.settings, self.clock)
+        self.downloads = Downloads(self.settings, self.clock)
         self.engine = Engine(self.settings, self.clock, self.memory)
         self.record = Record()
         self.faults = Faults(self._refuse, self.up)
@@ -100,6 +102,7 @@ class FakeHost:
             "waiting": memory.waiting,
             "running": memory.running,
             "peak_running": memory.peak_running,
+            "fetched": dict(self.downloads.fetched),
             "faults": dict(self.faults.used),
             "requests": [
                 {**one._asdict(), "body": one.body.decode(errors="replace")} for one in seen

@@ -12,8 +12,6 @@ from tests.fake_agent.wire import Json, Ndjson, Refusal, read_json
 if TYPE_CHECKING:
     from tests.fake_agent.host import FakeHost
 
-STEPS = 4
-
 
 class Library:
     """The routes that are not inference."""
@@ -94,6 +92,7 @@ class Library:
         model = self.host.model(str(body.get("model") or body.get("name") or ""))
         self.host.memory.unload(model)
         self.host.catalog.remove(model)
+        self.host.downloads.forget(model)
         return web.Response()
 
     # -- inside ------------------------------------------------------------------------------
@@ -111,14 +110,12 @@ class Library:
         if registry is not None and full(name) not in map(full, registry):
             yield {"error": "pull model manifest: file does not exist"}
             return
-        known = self.host.catalog.find(name)
-        model = known or model_named(full(name))
-        layer = {"status": f"pulling {model.digest[:12]}", "digest": f"sha256:{model.digest}"}
-        for step in range(STEPS if known else 0, STEPS + 1):
-            if not known:
-                await self.host.clock.sleep(self.host.settings.pull_seconds / (STEPS + 1))
-            done = {"completed": model.size * step // STEPS} if step else {}
-            yield {**layer, "total": model.size, **done}
+        model, known = model_named(full(name)), self.host.catalog.find(name)
+        if known is not None and known.digest == model.digest:
+            model = known
+            self.host.downloads.have(model)
+        async for step in self.host.downloads.fetch(model):
+            yield step
         yield {"status": "verifying sha256 digest"}
         yield {"status": "writing manifest"}
         self.host.catalog.add(model)

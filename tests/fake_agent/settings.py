@@ -88,6 +88,8 @@ class Settings:
     first_token: float = 0.0
     load_seconds: float = 0.5
     pull_seconds: float = 1.0
+    pull_steps: int = 4
+    """In how many pieces a layer comes."""
     keep_alive: float = 300.0
     context: int = 4096
     tokens: int = 0

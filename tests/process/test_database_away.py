@@ -1,6 +1,5 @@
 """The database is away for thirty seconds under load: nothing is lost, work goes on by itself."""
 
-import os
 import sqlite3
 import threading
 import time
@@ -18,7 +17,7 @@ from tests.process.test_chaos import GENEROUS, HOST, Load, outcome, right, serve
 
 pytestmark = [pytest.mark.process, pytest.mark.chaos, pytest.mark.timeout(400)]
 
-AWAY = float(os.environ.get("WHOOSH_DATABASE_AWAY", "30"))
+AWAY = 30.0
 SOON = 15.0
 
 

@@ -26,6 +26,8 @@ PUBLIC = {"/login/", "/welcome/{token}/", "/healthz", "/readyz"}
 OURS: dict[str, tuple[Callable[[World], object], object]] = {
     "agents/{pk}": (lambda w: w.agent.pk, 987654),
     "models/{pk}": (lambda w: w.model.pk, 987654),
+    "jobs/{pk}": (lambda w: w.job.pk, 987654),
+    "modeljob/{object_id}": (lambda w: w.job.pk, 987654),
     "capabilities/{pk}": (lambda w: w.capability.pk, 987654),
     "calls/{pk}": (lambda w: w.call.pk, 987654),
     "tasks/{pk}": (lambda w: w.task.pk, 987654),
@@ -61,7 +63,8 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
 # Parts of addresses that name no team's object.
 NOBODYS: dict[str, tuple[object, ...]] = {
     "{pk}/{action}": ("check", "drain", "resume", "disable", "enable"),
-    "{pk}/{verb}": ("cancel", "hold", "release", "run-again"),
+    "{pk}/{change}": ("cancel", "hold", "release", "run-again"),
+    "{pk}/{verb}": ("pull", "load", "unload", "delete", "pin", "unpin", "keep"),
     "settings/{key}": ("session_timeout",),
     "panels/{key}": ("problems", "agents", "calls", "figures", "tasks"),
     "welcome/{token}": ("no-such-token",),

@@ -18,6 +18,7 @@ from agents.models import (
     JoinRequest,
     JoinToken,
     Model,
+    ModelJob,
 )
 from projects import services as projects
 from projects.models import Artifact, Attachment, Project, Task
@@ -51,6 +52,7 @@ class World:
     join_token: JoinToken
     join_text: str
     join_request: JoinRequest
+    job: ModelJob
     key: ApiKey
     key_text: str
     entry: AuditEntry
@@ -85,6 +87,9 @@ def build(people: Any, make_agent: Any) -> World:
         call=call,
         project=project,
         task=task,
+        job=ModelJob.objects.create(
+            agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
+        ),
         attachment=task.attachments.get(),
         artifact=task.artifacts.get(),
         discovery=services.start_discovery(["10.7.7.7"], by=SYSTEM),

@@ -68,6 +68,7 @@ FOR_SCRIPTS = {
     "PYTHON": "Interpreter that `scripts/up.sh` and `scripts/test.sh` make `.venv` with.",
     "WHOOSH_BROWSER": "Chromium of the browser tests; set by `scripts/test.sh` where it finds one.",
     "WHOOSH_SHOTS": "Folder for the browser tests' screenshots.",
+    "WHOOSH_SECOND_MODEL": "A GGUF file for the test of two real models (else the built-in one).",
     "WHOOSH_CHAOS_KILLS": "How many processes the chaos test kills (default 6).",
     "WHOOSH_CHAOS_SEED": "Seed of the chaos test, to repeat a run.",
 }

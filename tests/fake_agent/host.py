@@ -100,6 +100,7 @@ class FakeHost:
             "waiting": memory.waiting,
             "running": memory.running,
             "peak_running": memory.peak_running,
+            "answered": memory.answered,
             "faults": dict(self.faults.used),
             "requests": [
                 {**one._asdict(), "body": one.body.decode(errors="replace")} for one in seen

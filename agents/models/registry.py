@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from agents.models.hosts import Agent
@@ -56,6 +57,12 @@ class AgentModel(models.Model):
     resident = models.BooleanField(default=False, help_text="In memory now")
     resident_until = models.DateTimeField(null=True, blank=True)
     resident_context = models.PositiveIntegerField(null=True, blank=True)
+    named_context = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Named when WHOOSH had it loaded; 0 for nothing"
+    )
+    usual_context = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Loaded by the host when nothing was named"
+    )
     size_vram = models.BigIntegerField(null=True, blank=True, help_text="Bytes in GPU memory")
     tps = models.FloatField("tokens/s", null=True, blank=True, help_text="Measured, smoothed")
     prompt_tps = models.FloatField("prompt tokens/s", null=True, blank=True)
@@ -64,6 +71,15 @@ class AgentModel(models.Model):
     )
     load_ms = models.FloatField(
         null=True, blank=True, help_text="Loading into memory, measured, smoothed"
+    )
+    call_ms = models.FloatField(
+        null=True, blank=True, help_text="A call from sending to its end, measured, smoothed"
+    )
+    slots = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Calls it works on at once; empty for as many as the agent has slots",
     )
     seen_at = models.DateTimeField()
 

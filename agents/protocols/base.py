@@ -83,6 +83,8 @@ class ModelInfo:
     context_length: int | None = None
     remote_host: str = ""
     """Where it really runs, when the host only passes requests on to a cloud."""
+    slots: int | None = None
+    """Calls the host works on at once, where it limits this model more than others."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,8 @@ class HostProtocol:
     label: ClassVar[str]
     rank: ClassVar[int]
     """Order in which an unknown endpoint is tried."""
+    takes_context: ClassVar[bool] = False
+    """Whether each request may name a `context_length`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint

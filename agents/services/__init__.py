@@ -20,6 +20,7 @@ from agents.services.hosts import (
     register_agent,
     set_capabilities,
     set_gpus,
+    set_model_slots,
     share_agent,
     switch,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "same_place",
     "set_capabilities",
     "set_gpus",
+    "set_model_slots",
     "share_agent",
     "switch",
     "vet_endpoint",

@@ -6,18 +6,17 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from agents.models import Call
 from agents.plain import storable, words
 from agents.protocols import ChatRequest, Message, Piece, ToolCall, Usage
+from agents.services.needs import CONTEXT
+from agents.services.parcels import Parcel, parcels_of_this_loop
 from agents.services.placement import Placement
-from whoosh_site.core import live
 from whoosh_site.core.limits import Limits
 from whoosh_site.core.secrets import MASK
 
-FLUSH_EVERY = 0.08
 Tell = Callable[[Piece], None]
 
 
@@ -37,8 +36,6 @@ class Answer:
         self._parcel: list[Piece] = []
         self._sent = 0
         self._thought = 0
-        self._flusher: asyncio.Task[None] | None = None
-        self._hurry = asyncio.Event()
 
     async def listen(self, placement: Placement) -> None:
         """Hear the host out."""
@@ -64,20 +61,13 @@ class Answer:
             self.tell(piece)
         if self.call.streams and (piece.text or piece.thinking):
             self._parcel.append(piece)
-            if self._flusher is None or self._flusher.done():
-                self._flusher = asyncio.create_task(self._flush_later())
+            parcels_of_this_loop().add(self)
 
-    async def _flush_later(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), FLUSH_EVERY)
-        await self._flush()
-
-    async def _flush(self) -> None:
-        parcel, self._parcel = self._parcel, []
-        if not parcel:
-            return
-        text = "".join(piece.text for piece in parcel)
-        thinking = "".join(piece.thinking for piece in parcel)
+    def parcel(self) -> Parcel:
+        """Return what was heard since the last parcel."""
+        pieces, self._parcel = self._parcel, []
+        text = "".join(piece.text for piece in pieces)
+        thinking = "".join(piece.thinking for piece in pieces)
         # `at` lets a page that joins late, or hears a piece twice, put it in its place; a higher
         # attempt starts the answer anew.
         body = {
@@ -89,15 +79,12 @@ class Answer:
         }
         self._sent += len(text)
         self._thought += len(thinking)
-        await sync_to_async(live.stream)(f"call:{self.call.pk}", body)
+        return f"call:{self.call.pk}", body
 
     async def aclose(self) -> None:
         """Send what is left."""
-        self._hurry.set()
-        if self._flusher is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(self._flusher)
-        await asyncio.shield(self._flush())
+        if self.call.streams:
+            await asyncio.shield(parcels_of_this_loop().flush())
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -141,10 +128,17 @@ def _pieces(call: Call, placement: Placement) -> AsyncIterator[Piece]:
         messages=tuple(_message(message) for message in call.messages),
         tools=tuple(call.options.get("tools", ())),
         schema=call.schema,
-        options={k: v for k, v in call.options.items() if k not in ("tools", "think")},
+        options=_options(call, placement),
         think=call.options.get("think"),
     )
     return placement.host().chat(request, Limits())
+
+
+def _options(call: Call, placement: Placement) -> dict[str, Any]:
+    """Return the caller's options, with the length of context that was decided on."""
+    elsewhere = ("tools", "think", *CONTEXT)
+    found = {name: value for name, value in call.options.items() if name not in elsewhere}
+    return found | ({"context_length": placement.context} if placement.context else {})
 
 
 def _message(data: dict[str, Any]) -> Message:

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='agentmodel',
             name='call_ms',
-            field=models.FloatField(blank=True, help_text='A call from sending to its end, measured, smoothed', null=True),
+            field=models.FloatField(blank=True, help_text='A call without loading, measured, smoothed', null=True),
         ),
         migrations.AddField(
             model_name='agentmodel',

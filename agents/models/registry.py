@@ -73,7 +73,7 @@ class AgentModel(models.Model):
         null=True, blank=True, help_text="Loading into memory, measured, smoothed"
     )
     call_ms = models.FloatField(
-        null=True, blank=True, help_text="A call from sending to its end, measured, smoothed"
+        null=True, blank=True, help_text="A call without loading, measured, smoothed"
     )
     slots = models.PositiveSmallIntegerField(
         null=True,

@@ -13,9 +13,10 @@ from whoosh_site.core.prepared import Prepared
 SMOOTH = 0.3
 LOADED_IN = 500.0
 """Milliseconds below which nothing was loaded: the host only looked for the model."""
-RATES = {"tps": "tps", "prompt_tps": "prompt_tps", "load_ms": "load_ms", "call_ms": "total_ms"}
-"""What is kept of a model, by the figure of a call it is smoothed from."""
-KEPT = ("pk", "resident", "resident_context", "named_context", *RATES)
+KEPT = (
+    "pk", "resident", "resident_context", "named_context",
+    "tps", "prompt_tps", "load_ms", "call_ms",
+)  # fmt: skip
 
 
 _known = Prepared(
@@ -43,14 +44,24 @@ def _keep(known: dict[str, Any], context: int | None, calls: Sequence[Mapping[st
     news = known | {"resident": True, "named_context": context or 0}
     if context or any(map(_loaded, calls)):
         news["resident_context"] = context  # of what was not named, the host will tell
-    for name, figure in RATES.items():
-        for figures in calls:
-            value = figures[figure]
-            if value and (name != "load_ms" or _loaded(figures)):
+    for figures in calls:
+        for name, value in _rates(figures).items():
+            if value:
                 old = news[name]
                 news[name] = value if old is None else old + SMOOTH * (value - old)
     if news != known:
         update_each(AgentModel, [({"pk": known.pop("pk")}, {n: news[n] for n in known})])
+
+
+def _rates(figures: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return what one call shows. How long calls take is told without loads, which are rare."""
+    load = figures["load_ms"] or 0.0
+    return {
+        "tps": figures["tps"],
+        "prompt_tps": figures["prompt_tps"],
+        "load_ms": load if _loaded(figures) else None,
+        "call_ms": max(figures["total_ms"] - load, 0.0),
+    }
 
 
 def _loaded(figures: Mapping[str, Any]) -> bool:

@@ -412,7 +412,8 @@ def _field(tunable: tunables.Tunable) -> forms.Field:
         "required": False,
     }
     if isinstance(tunable.default, bool):
-        return forms.BooleanField(**shared)
+        box = forms.CheckboxInput({"class": "form-check-input"})
+        return forms.BooleanField(widget=box, **shared)
     if isinstance(tunable.default, int | float):
         kind = forms.IntegerField if isinstance(tunable.default, int) else forms.FloatField
         shared["required"] = True

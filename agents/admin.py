@@ -50,14 +50,13 @@ class Skills(LabelledInline):
 
 
 class Held(LabelledInline):
-    """What the host holds; found by asking it."""
+    """What the host holds; found by asking it. Only how many calls a model takes is typed."""
 
     model = AgentModel
     extra = 0
     can_delete = False
-    fields = readonly_fields = [
-        "model", "in_memory", "kept", "quantisation", "context_length", "speed",
-    ]  # fmt: skip
+    readonly_fields = ["model", "in_memory", "kept", "quantisation", "context_length", "speed"]
+    fields = [*readonly_fields, "slots"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Models are found, not typed."""

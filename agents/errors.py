@@ -100,3 +100,9 @@ class UnusableEndpoint(BadInput):
     """The endpoint's address cannot be used; says why."""
 
     code = "unusable_endpoint"
+
+
+class PromptTooLong(BadInput):
+    """No model the call may go to holds its prompt; says how much each holds."""
+
+    code = "prompt_too_long"

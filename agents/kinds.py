@@ -29,7 +29,7 @@ class AskedCalls(Kind):
         if time.monotonic() < self.look_again_at:
             return []
         placed = services.dispatch(owner, limit)
-        if not placed and Call.objects.due().exists():
+        if not placed and leases.due(Call):
             self.look_again_at = time.monotonic() + self.PAUSE
         return placed
 

@@ -6,8 +6,10 @@ acquaintance) counts as seconds gained or lost, so all parts can be added, compa
 come in as frozen values; nothing here knows a database or a network.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from agents.context import USUAL, Known, Sizing, Wanted, sized
 
 USABLE = ("online", "degraded", "overloaded")
 CHATS = "completion"
@@ -52,13 +54,23 @@ class Need:
     prompt_tokens: int = 0
     answer_tokens: int = ANSWER_TOKENS
     context: int = 0
-    """Tokens the context must hold; 0 when that is not known to matter."""
+    """Tokens the context must hold at least; 0 when that is not known to matter."""
+    named_context: int = 0
+    """Tokens of context its caller named; 0 for nothing."""
+    protected: bool = True
+    """What is loaded is kept wherever it suffices, whatever smaller context was named."""
     waited: float = 0.0
     """Seconds it has waited so far."""
     behind: int = 0
     """Calls of the same kind that wait behind it: all of them gain when it goes elsewhere."""
     known_to: str = ""
     """Agent that answered this conversation before."""
+
+    @property
+    def room(self) -> Wanted:
+        """The context it needs."""
+        tokens = max(self.prompt_tokens + self.answer_tokens, self.context)
+        return Wanted(tokens, self.named_context, self.protected)
 
 
 @dataclass(frozen=True)
@@ -78,14 +90,40 @@ class Held:
     context: int | None = None
     loaded_context: int | None = None
     """Tokens of context it has in memory; more of them need another load."""
+    named_context: int | None = None
+    """What was named when it was loaded, or is being: 0 for nothing, None when nobody knows."""
+    usual_context: int = USUAL
+    takes_context: bool = True
+    """Its host takes a length of context with each call."""
     size: int | None = None
     """Bytes on disk."""
     size_vram: int | None = None
     """Bytes in the memory of the graphics cards, while it is resident."""
-    in_use: bool = False
-    """Calls go to it: pushing it out of memory would cost them a load."""
+    slots: int | None = None
+    """Calls it works on at once there, where that is fewer than the agent has slots."""
+    going: int = 0
+    """Calls that it works on: pushing it out of memory would cost them a load."""
     waiting: int = 0
     """Calls that wait for it: they would lose what this one gains."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it works on as many calls as it can."""
+        return self.slots is not None and self.going >= self.slots
+
+    @property
+    def room(self) -> Known:
+        """The context it has."""
+        there = self.resident or self.coming
+        loaded = self.named_context or self.loaded_context or self.usual_context
+        named = bool(self.named_context or (self.named_context is None and self.loaded_context))
+        return Known(
+            self.takes_context,
+            self.context,
+            loaded if there else None,
+            named,
+            self.usual_context,
+        )
 
 
 @dataclass(frozen=True)
@@ -133,10 +171,17 @@ class Score:
     parts: tuple[Part, ...] = ()
     refused: str = ""
     """Why it is out, or nothing."""
-    full: bool = False
-    """It fits, but all its slots are taken."""
+    context: int | None = None
+    """Tokens of context that are named when it is sent there; None for nothing."""
+    lacks: str = ""
+    """It fits, but has nothing free: what would be waited for."""
     rank: int = 0
     """Place of the model among those that may be used: 0 is the one asked for."""
+
+    @property
+    def full(self) -> bool:
+        """Whether there is nothing free."""
+        return bool(self.lacks)
 
     def as_dict(self) -> dict[str, object]:
         """Return the score as plain JSON, to be kept with the call."""
@@ -189,6 +234,14 @@ def choose(need: Need, candidates: Sequence[Candidate]) -> Decision:
     return Decision(tuple(scores), None, _patience(first, free), waits_for=first.agent)
 
 
+def suits(need: Need, name: str, abilities: Collection[str]) -> bool:
+    """Whether a model may be used for a call, its context apart."""
+    if need.model and not any(same_model(one, name) for one in (need.model, *need.fallbacks)):
+        return False
+    chats = bool(need.model) or CHATS in abilities
+    return not abilities or (chats and need.abilities <= set(abilities))
+
+
 def same_model(wanted: str, name: str) -> bool:
     """Compare model names as Ollama does: no tag means `latest`, and case does not matter."""
     one, other = wanted.lower(), name.lower()
@@ -216,7 +269,8 @@ def _score(need: Need, candidate: Candidate) -> Score:
         model=held.name,
         seconds=sum(seconds for _, seconds in parts),
         parts=parts,
-        full=candidate.full,
+        context=_sizing(need, held).sent,
+        lacks=_lacking(candidate, held),
         rank=rank,
     )
 
@@ -268,7 +322,8 @@ def _without_model(need: Need, candidate: Candidate) -> str:
     able = [held for held in meant if not held.abilities or need.abilities <= held.abilities]
     if able and not any(_holds(need, held) for held in able):
         most = max(held.context or 0 for held in able)
-        return f"holds {most} tokens of context at most; this needs {need.context}"
+        needed = max(need.context, need.prompt_tokens)
+        return f"holds {most} tokens of context at most; this needs {needed}"
     if need.abilities and not able:
         return f"has no model for {', '.join(sorted(need.abilities))}"
     return "has no model that can chat"
@@ -277,17 +332,32 @@ def _without_model(need: Need, candidate: Candidate) -> str:
 # -- what it takes ---------------------------------------------------------------------------
 
 
-def _waiting(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
+def _lacking(candidate: Candidate, held: Held) -> str:
     if candidate.full:
-        before = candidate.queued + need.behind
+        return "a free slot"
+    return f"{held.name}, which takes {_calls(held.slots)} at a time," if held.full else ""
+
+
+def _waiting(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
+    before = candidate.queued + need.behind
+    if candidate.full:
         wait = candidate.frees_in * (1 + before / candidate.slots)
         yield f"all {candidate.slots} slots busy, one free in about {wait:.0f} s", wait
+    elif held.full and held.slots:
+        a_call = candidate.frees_in * candidate.slots
+        wait = a_call * (1 + before) / held.slots
+        words = f"{held.name} takes {_calls(held.slots)} at a time, one more in about {wait:.0f} s"
+        yield words, wait
+
+
+def _sizing(need: Need, held: Held) -> Sizing:
+    return sized(need.room, held.room)
 
 
 def _loading(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
-    if held.resident and need.context > (held.loaded_context or need.context):
-        words = f"loads {held.name} anew, for more than {held.loaded_context} tokens of context"
-        yield words, load_seconds(held)
+    size = _sizing(need, held)
+    if size.anew:
+        yield f"loads {held.name} anew, {size.anew}", load_seconds(held)
     elif held.resident:
         yield f"{held.name} is in memory", 0.0
     elif held.coming:
@@ -298,6 +368,8 @@ def _loading(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
         if pushed:
             lost = load_seconds(pushed) + candidate.frees_in * pushed.waiting / candidate.slots
             yield f"pushes {pushed.name} out of memory", lost
+    if size.words:
+        yield size.words, 0.0
 
 
 def load_seconds(held: Held) -> float:
@@ -315,7 +387,7 @@ def _pushed_out(candidate: Candidate, held: Held) -> Held | None:
         enough = taken + held.size * ROOM <= candidate.vram * GB
     else:
         enough = len(others) < candidate.holds
-    if enough or not all(other.in_use or other.waiting for other in others):
+    if enough or not all(other.going or other.waiting for other in others):
         return None  # there is room, or a model nobody uses makes it
     return min(others, key=lambda other: (other.waiting, load_seconds(other)), default=None)
 
@@ -338,6 +410,10 @@ def _speaking(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
 
 def _tokens(count: int) -> str:
     return f"{count} token" if count == 1 else f"{count} tokens"
+
+
+def _calls(count: int | None) -> str:
+    return "1 call" if count == 1 else f"{count} calls"
 
 
 def _targets(need: Need, candidate: Candidate, held: Held) -> Iterator[Part]:
@@ -381,8 +457,8 @@ def _praise(winner: Score, fitting: int) -> str:
 
 def _patience(first: Score, free: Sequence[Score]) -> str:
     if not free:
-        return f"waits for a free slot on {first.agent}"
-    return f"waits for a free slot on {first.agent}: {free[0].agent} would take longer"
+        return f"waits for {first.lacks} on {first.agent}"
+    return f"waits for {first.lacks} on {first.agent}: {free[0].agent} would take longer"
 
 
 def _excuse(need: Need, scores: Sequence[Score]) -> str:

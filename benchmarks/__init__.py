@@ -1,5 +1,6 @@
 """Benchmarks: each is a module to run by name, and prints figures side by side.
 
+    .venv/bin/python -m benchmarks.calls
     .venv/bin/python -m benchmarks.idle
     .venv/bin/python -m benchmarks.latency
     .venv/bin/python -m benchmarks.live

@@ -3,8 +3,10 @@
     .venv/bin/python -m benchmarks.routing [REQUESTS]
 
 Round robin, least connections and random send every request at once to a host that has its model,
-as gateways do; the hosts queue. WHOOSH gets the same requests by its API. Printed: makespan (from
-the first request to the last answer), models loaded by all hosts, and how busy the slots were.
+as gateways do; the hosts queue. These three run side by side, each with hosts of its own. WHOOSH
+gets the same requests by its API afterwards. Printed: makespan (from the first request to the last
+answer), models loaded by all hosts, and of all slots, while some request waited, the share that
+worked on an answer and the share that was taken (by an answer or by waiting for a model's load).
 """
 
 import asyncio
@@ -12,8 +14,10 @@ import contextlib
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,41 +92,85 @@ def policies() -> dict[str, Pick]:
     }
 
 
-async def pushed(hosts: list[FakeHost], requests: list[Request], pick: Pick) -> None:
+class Watch:
+    """Looks at the hosts all the time: how much of their slots is used while something waits."""
+
+    def __init__(self, hosts: list[FakeHost]) -> None:
+        self.hosts = hosts
+        self.sent = 0
+        self.available = self.working = self.taken = 0.0
+        self._ended = threading.Event()
+
+    def __enter__(self) -> "Watch":
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        before = time.monotonic()
+        while not self._ended.wait(0.02):
+            now = time.monotonic()
+            working = [host.memory.running for host in self.hosts]
+            if self.sent > sum(host.memory.answered for host in self.hosts) + sum(working):
+                slots = [host.settings.slots for host in self.hosts]
+                flights = [host.in_flight for host in self.hosts]
+                self.available += sum(slots) * (now - before)
+                self.working += sum(working) * (now - before)
+                self.taken += sum(map(min, slots, flights)) * (now - before)
+            before = now
+
+
+async def pushed(watch: Watch, requests: list[Request], pick: Pick) -> None:
     """Send everything at once, each to the host the policy picks."""
-    load = [0] * len(hosts)
+    load = [0] * len(watch.hosts)
     async with httpx.AsyncClient(timeout=None, limits=httpx.Limits(max_connections=None)) as client:
 
         async def one(request: Request) -> None:
             fitting = [i for i, build in enumerate(BUILDS) if request.model in build.models]
             chosen = pick(fitting, load)
             load[chosen] += 1
+            watch.sent += 1
             body = {
                 "model": request.model, "stream": False,
                 "messages": [{"role": "user", "content": "w " * request.words}],
             }  # fmt: skip
-            answer = await client.post(f"{hosts[chosen].url}/api/chat", json=body)
+            answer = await client.post(f"{watch.hosts[chosen].url}/api/chat", json=body)
             answer.raise_for_status()
             load[chosen] -= 1
 
         await asyncio.gather(*map(one, requests))
 
 
-def by_whoosh(hosts: list[FakeHost], requests: list[Request]) -> float:
-    """Give everything to WHOOSH; return the seconds until the last answer."""
-    with tempfile.TemporaryDirectory() as folder, installation(Path(folder)) as made:
+def by_policy(name: str, pick: Pick, requests: list[Request]) -> str:
+    """Let a gateway's policy place everything; return its row."""
+    with fleet() as hosts, Watch(hosts) as watch:
+        began = time.monotonic()
+        asyncio.run(pushed(watch, requests, pick))
+        return row(name, time.monotonic() - began, watch)
+
+
+def by_whoosh(requests: list[Request]) -> str:
+    """Give everything to WHOOSH; return its row."""
+    with (
+        fleet() as hosts,
+        tempfile.TemporaryDirectory() as folder,
+        installation(Path(folder)) as made,
+    ):
         for number, (host, build) in enumerate(zip(hosts, BUILDS, strict=True)):
             made.add_agent(f"host{number}", host.url, slots=build.slots)
         made.manage("shell", "-c", GENEROUS)
-        with made.api(made.key()) as api:
+        with made.api(made.key()) as api, Watch(hosts) as watch:
             eventually(lambda: len(api.get("/models/").json()["results"]) == len(MODELS), 30)
             eventually(lambda: len(api.get("/agents/?status=online").json()["results"]) == 6, 30)
             began = time.monotonic()
             for request in requests:
-                text = "w " * request.words
-                api.post(
-                    "/calls/", json={"prompt": text, "model": request.model}
-                ).raise_for_status()
+                body = {"prompt": "w " * request.words, "model": request.model}
+                api.post("/calls/", json=body).raise_for_status()
+                watch.sent += 1
 
             def left() -> int:
                 found: dict[str, Any] = api.get("/calls/?state=queued&limit=1").json()
@@ -133,29 +181,28 @@ def by_whoosh(hosts: list[FakeHost], requests: list[Request]) -> float:
             taken = time.monotonic() - began
             bad = api.get("/calls/?state=error&limit=1").json()["results"]
             assert not bad, bad[0]
-            return taken
+            return row("WHOOSH", taken, watch)
 
 
-def show(name: str, seconds: float, hosts: list[FakeHost], requests: list[Request]) -> None:
-    """Print one row."""
-    loads = sum(host.memory.loads.total() for host in hosts)
-    words = sum(request.words + 2 for request in requests)
-    ideal = words / sum(build.tps * build.slots for build in BUILDS)
-    print(f"{name:<20} {seconds:>10.1f} {loads:>8} {ideal / seconds:>12.0%}", flush=True)
+def row(name: str, seconds: float, watch: Watch) -> str:
+    """Return the figures of one policy in one line."""
+    loads = sum(host.memory.loads.total() for host in watch.hosts)
+    working, taken = watch.working / watch.available, watch.taken / watch.available
+    return f"{name:<20} {seconds:>10.1f} {loads:>8} {working:>10.0%} {taken:>10.0%}"
 
 
 def main(count: int = 500) -> None:
     """Print a row for each policy."""
     requests = mixed(count)
     print(f"{count} requests, {len(BUILDS)} hosts, a load takes {LOAD_SECONDS:g} s")
-    print(f"{'policy':<20} {'makespan s':>10} {'loads':>8} {'slots busy':>12}")
-    for name, pick in policies().items():
-        with fleet() as hosts:
-            began = time.monotonic()
-            asyncio.run(pushed(hosts, requests, pick))
-            show(name, time.monotonic() - began, hosts, requests)
-    with fleet() as hosts:
-        show("WHOOSH", by_whoosh(hosts, requests), hosts, requests)
+    print(
+        f"{'policy':<20} {'makespan s':>10} {'loads':>8} {'at work':>10} {'taken':>10}", flush=True
+    )
+    with ThreadPoolExecutor() as pool:
+        known = policies().items()
+        for found in pool.map(lambda one: by_policy(*one, requests), known):
+            print(found, flush=True)
+    print(by_whoosh(requests), flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ from whoosh_site.core.models.people import Team
 from whoosh_site.core.rest import Part, ReadView, Strict
 from whoosh_site.core.rest_policy import Filters
 
+PARTS = ("gpus", "capabilities", "shared_with", "model_slots")
+"""What stands in rows of its own."""
+
 
 class TextsField(serializers.ListField):
     """A list of short texts."""
@@ -61,6 +64,12 @@ class AgentSerializer(Strict, serializers.ModelSerializer[Agent]):
     gpus = GpuSerializer(many=True, required=False)
     capabilities = AgentCapabilitySerializer(many=True, required=False)
     models = AgentModelSerializer(many=True, read_only=True)
+    model_slots = serializers.DictField(
+        child=serializers.IntegerField(min_value=1, max_value=1000, allow_null=True),
+        required=False,
+        help_text="Calls at once of models the host limits more than others, by name; null for as "
+        "many as the agent has slots. Models that are not named stay as they are",
+    )
     status = serializers.CharField(read_only=True)
     status_reason = serializers.CharField(read_only=True)
     since = serializers.DateTimeField(source="health.since", read_only=True)
@@ -85,6 +94,7 @@ class AgentSerializer(Strict, serializers.ModelSerializer[Agent]):
             "preferred_model",
             "specialization",
             "slots",
+            "model_slots",
             "tags",
             "enabled",
             "maintenance",
@@ -192,7 +202,7 @@ class AgentViewSet(
     def perform_create(self, serializer: serializers.BaseSerializer[Agent]) -> None:
         """Register an agent; its first check follows at once."""
         fields = dict(serializer.validated_data)
-        parts = {name: fields.pop(name, None) for name in ("gpus", "capabilities", "shared_with")}
+        parts = {name: fields.pop(name, None) for name in PARTS}
         fields.setdefault("team", self.request.user.home_team)
         agent = services.register_agent(by=self.actor, **fields)
         self._parts(agent, parts)
@@ -202,7 +212,7 @@ class AgentViewSet(
     def perform_update(self, serializer: serializers.BaseSerializer[Agent]) -> None:
         """Change an agent."""
         fields = dict(serializer.validated_data)
-        parts = {name: fields.pop(name, None) for name in ("gpus", "capabilities", "shared_with")}
+        parts = {name: fields.pop(name, None) for name in PARTS}
         agent = serializer.instance
         services.change_agent(agent, by=self.actor, **fields)
         self._parts(agent, parts)
@@ -211,6 +221,8 @@ class AgentViewSet(
     def _parts(self, agent: Agent, parts: dict[str, Any]) -> None:
         if parts["shared_with"] is not None:
             services.share_agent(agent, parts["shared_with"], by=self.actor)
+        if parts["model_slots"] is not None:
+            services.set_model_slots(agent, parts["model_slots"], by=self.actor)
         if parts["gpus"] is not None:
             gpus = [(gpu["name"], gpu.get("vram_gb")) for gpu in parts["gpus"]]
             services.set_gpus(agent, gpus, by=self.actor)

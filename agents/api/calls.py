@@ -54,6 +54,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
             "schema",
             "agent",
             "model",
+            "context_length",
             "reason",
             "decision",
             "trouble",

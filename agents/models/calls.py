@@ -117,6 +117,9 @@ class Call(Leased):
     agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, related_name="calls")
     agent_name = models.CharField(max_length=80, blank=True)
     model_name = models.CharField(max_length=200, blank=True)
+    context_length = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Tokens of context named to the host; empty for none"
+    )
     reason = models.CharField(max_length=300, blank=True)
     decision = models.JSONField(default=list, blank=True, help_text="Every candidate's score")
 

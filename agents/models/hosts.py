@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from whoosh_site.core.leases import Leased
 from whoosh_site.core.models.people import Team, User
@@ -137,10 +138,15 @@ class Agent(models.Model):
         """Return the agent's page."""
         return f"/agents/{self.pk}/"
 
-    @property
+    @cached_property
     def team_ids(self) -> list[int]:
         """All teams that may use it; the owning one first."""
         return [self.team_id, *self.shared_with.values_list("pk", flat=True)]
+
+    @property
+    def model_slots(self) -> dict[str, int]:
+        """Calls at once of models that are limited more than the agent, by their names."""
+        return {row.model.name: row.slots for row in self.models.all() if row.slots}
 
     @property
     def vram_gb(self) -> float:

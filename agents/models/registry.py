@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Cast
 
@@ -115,6 +115,14 @@ class AgentModelQuerySet(models.QuerySet["AgentModel"]):
         return told.filter(told__contains=f'"{capability}"')
 
 
+def kept(keep_alive: str, *, pinned: bool) -> str | int | None:
+    """Return what is sent along with a call: a time, seconds, -1 for ever, or nothing."""
+    if pinned:
+        return FOR_EVER
+    seconds = keep_alive.lstrip("-").isdecimal()
+    return int(keep_alive) if seconds else keep_alive or None
+
+
 class AgentModel(models.Model):
     """One model on one host: what it is there, whether it is in memory, how fast it was."""
 
@@ -128,6 +136,12 @@ class AgentModel(models.Model):
     resident = models.BooleanField(default=False, help_text="In memory now")
     resident_until = models.DateTimeField(null=True, blank=True)
     resident_context = models.PositiveIntegerField(null=True, blank=True)
+    named_context = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Named when WHOOSH had it loaded; 0 for nothing"
+    )
+    usual_context = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Loaded by the host when nothing was named"
+    )
     size_vram = models.BigIntegerField(null=True, blank=True, help_text="Bytes in GPU memory")
     tps = models.FloatField("tokens/s", null=True, blank=True, help_text="Measured, smoothed")
     prompt_tps = models.FloatField("prompt tokens/s", null=True, blank=True)
@@ -145,6 +159,15 @@ class AgentModel(models.Model):
     )
     pinned = models.BooleanField(
         default=False, help_text="Kept in memory, and loaded again when it is not there"
+    )
+    call_ms = models.FloatField(
+        null=True, blank=True, help_text="A call without loading, measured, smoothed"
+    )
+    slots = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Calls it works on at once; empty for as many as the agent has slots",
     )
     seen_at = models.DateTimeField()
 
@@ -165,7 +188,4 @@ class AgentModel(models.Model):
     @property
     def kept(self) -> str | int | None:
         """What is sent along with a call: a time, seconds, -1 for ever, or nothing."""
-        if self.pinned:
-            return FOR_EVER
-        seconds = self.keep_alive.lstrip("-").isdecimal()
-        return int(self.keep_alive) if seconds else self.keep_alive or None
+        return kept(self.keep_alive, pinned=self.pinned)

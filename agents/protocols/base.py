@@ -85,6 +85,8 @@ class ModelInfo:
     context_length: int | None = None
     remote_host: str = ""
     """Where it really runs, when the host only passes requests on to a cloud."""
+    slots: int | None = None
+    """Calls the host works on at once, where it limits this model more than others."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,8 @@ class HostProtocol:
     """Order in which an unknown endpoint is tried."""
     verbs: ClassVar[frozenset[str]] = frozenset()
     """Which of pull, load, unload and delete it has; a format without them only uses models."""
+    takes_context: ClassVar[bool] = False
+    """Whether each request may name a `context_length`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint

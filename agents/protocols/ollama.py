@@ -5,7 +5,7 @@ queueing too. Requests stream newline-delimited JSON; an error may come as a lin
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +41,8 @@ from whoosh_site.core.errors import BadInput
 from whoosh_site.core.limits import Limits
 
 NDJSON = "json"  # application/x-ndjson, or application/json from lax look-alikes
+ONE_AT_A_TIME = ("qwen3vl", "qwen35", "lfm2", "nemotron_h")
+"""How the names of families begin that Ollama works on one call at a time with."""
 OPTIONS = {"max_tokens": "num_predict", "context_length": "num_ctx"}
 PULLING = Limits(first_byte=120.0, between=300.0, total=None, size=10**12)
 """Lines come many times a second, but none while gigabytes are verified."""
@@ -67,6 +69,7 @@ class Ollama(HostProtocol):
     label = "Ollama"
     rank = 1
     verbs = frozenset({"pull", "load", "unload", "delete"})
+    takes_context = True
 
     async def probe(self) -> Probe:
         """Ask for the version."""
@@ -91,16 +94,18 @@ class Ollama(HostProtocol):
             shown = await self._shown(_name(row))
             capabilities = shown.get("capabilities") or ["completion"]
             context = context or _trained_context(mapping(shown.get("model_info")))
+        family, abilities = words(details.get("family")), _capabilities(capabilities)
         return ModelInfo(
             name=_name(row),
             digest=words(row.get("digest")),
             size=number(row.get("size"), LONG),
-            family=words(details.get("family")),
+            family=family,
             parameters=words(details.get("parameter_size")),
             quantization=words(details.get("quantization_level")),
-            capabilities=_capabilities(capabilities),
+            capabilities=abilities,
             context_length=context,
             remote_host=words(row.get("remote_host")),
+            slots=1 if one_at_a_time(family, abilities) else None,
         )
 
     async def _shown(self, name: str) -> Json:
@@ -312,6 +317,12 @@ def _common(request: ChatRequest | GenerateRequest) -> Json:
 
 def _options(options: Mapping[str, Any]) -> Json:
     return {OPTIONS.get(name, name): value for name, value in options.items()}
+
+
+def one_at_a_time(family: str, abilities: Collection[str]) -> bool:
+    """Whether Ollama works on one call of a model at a time, whatever OLLAMA_NUM_PARALLEL says."""
+    alone = family in ("mllama", "qwen3next") or family.startswith(ONE_AT_A_TIME)
+    return alone or "embedding" in abilities
 
 
 def _name(row: Json) -> str:

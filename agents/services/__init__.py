@@ -43,6 +43,7 @@ from agents.services.hosts import (
     register_agent,
     set_capabilities,
     set_gpus,
+    set_model_slots,
     share_agent,
     switch,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "same_place",
     "set_capabilities",
     "set_gpus",
+    "set_model_slots",
     "set_priority",
     "share_agent",
     "start_discovery",

@@ -6,19 +6,17 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from agents.models import Call
 from agents.plain import storable, words
 from agents.protocols import ChatRequest, Message, Piece, ToolCall, Usage
-from agents.services.keeping import kept_at
+from agents.services.needs import CONTEXT
+from agents.services.parcels import Parcel, parcels_of_this_loop
 from agents.services.placement import Placement
-from whoosh_site.core import live
 from whoosh_site.core.limits import Limits
 from whoosh_site.core.secrets import MASK
 
-FLUSH_EVERY = 0.08
 Tell = Callable[[Piece], None]
 listened: set[int] = set()
 """Calls of this process that somebody began to watch after they were asked; the runner looks."""
@@ -48,14 +46,11 @@ class Answer:
         """How many pieces were sent on."""
         self._sent = 0
         self._thought = 0
-        self._flusher: asyncio.Task[None] | None = None
-        self._hurry = asyncio.Event()
 
     async def listen(self, placement: Placement) -> None:
         """Hear the host out."""
         self._key = placement.agent.api_key.reveal()
-        kept = await sync_to_async(kept_at)(placement.agent, placement.model)
-        async with contextlib.aclosing(_pieces(self.call, placement, kept)) as pieces:
+        async with contextlib.aclosing(_pieces(self.call, placement)) as pieces:
             async for piece in pieces:
                 self._hear(piece)
 
@@ -70,20 +65,14 @@ class Answer:
         if self.tell is not None:
             self.tell(piece)
         watched = self.call.streams or self.call.pk in listened
-        if watched and (self._flusher is None or self._flusher.done()):
-            self._flusher = asyncio.create_task(self._flush_later())
+        if watched and (piece.text or piece.thinking):
+            parcels_of_this_loop().add(self)
 
-    async def _flush_later(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), FLUSH_EVERY)
-        await self._flush()
-
-    async def _flush(self) -> None:
+    def parcel(self) -> Parcel:
+        """Return what was heard since the last parcel."""
         text = "".join(self.text[self._told :])
         thinking = "".join(self.thinking[self._told :])
         self._told = len(self.text)
-        if not (text or thinking):
-            return
         # `at` lets a page that joins late, or hears a piece twice, put it in its place; a higher
         # attempt starts the answer anew.
         body = {
@@ -95,15 +84,12 @@ class Answer:
         }
         self._sent += len(text)
         self._thought += len(thinking)
-        await sync_to_async(live.stream)(f"call:{self.call.pk}", body)
+        return f"call:{self.call.pk}", body
 
     async def aclose(self) -> None:
-        """Send what is left, if anything was sent before."""
-        self._hurry.set()
-        if self._flusher is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(self._flusher)
-            await asyncio.shield(self._flush())
+        """Send what is left, if anybody listens."""
+        if self.call.streams or self._told:
+            await asyncio.shield(parcels_of_this_loop().flush())
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -146,18 +132,25 @@ def _rate(tokens: int | None, milliseconds: float | None) -> float | None:
     return tokens / milliseconds * 1000 if tokens and milliseconds else None
 
 
-def _pieces(call: Call, placement: Placement, kept: str | int | None) -> AsyncIterator[Piece]:
+def _pieces(call: Call, placement: Placement) -> AsyncIterator[Piece]:
     request = ChatRequest(
         model=placement.model,
         messages=tuple(_message(message) for message in call.messages),
         tools=tuple(call.options.get("tools", ())),
         schema=call.schema,
-        options={k: v for k, v in call.options.items() if k not in ("tools", "think")},
+        options=_options(call, placement),
         think=call.options.get("think"),
-        keep_alive=kept,
+        keep_alive=placement.keep_alive,
     )
     limits = Limits(total=call.time_limit) if call.time_limit else Limits()
     return placement.host().chat(request, limits)
+
+
+def _options(call: Call, placement: Placement) -> dict[str, Any]:
+    """Return the caller's options, with the length of context that was decided on."""
+    elsewhere = ("tools", "think", *CONTEXT)
+    found = {name: value for name, value in call.options.items() if name not in elsewhere}
+    return found | ({"context_length": placement.context} if placement.context else {})
 
 
 def _message(data: dict[str, Any]) -> Message:

@@ -14,9 +14,10 @@ from agents.errors import UnknownName
 from agents.live import tell_call
 from agents.models import Agent, Call, Capability, Model
 from agents.models.calls import CANCELED, SUCCESS
+from agents.services.board import Board
 from agents.services.endings import ended
-from agents.services.needs import key_of, size_of, thread_of, turn_of
-from agents.services.placement import Board
+from agents.services.needs import CONTEXT, key_of, size_of, thread_of, turn_of
+from agents.services.sizes import vet_size
 from whoosh_site.core import leases
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Forbidden
@@ -24,6 +25,7 @@ from whoosh_site.core.models.people import Team
 from whoosh_site.core.permissions import demand, may
 
 LONGEST_PROMPT = 4_000_000
+MOST_CONTEXT = 2**31 - 1
 EFFORTS = ("low", "medium", "high", "max")
 
 
@@ -64,6 +66,7 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
     Raises:
         Forbidden: the caller may start no work in the team.
         UnknownName: no agent, model or capability of that name; says which exist.
+        PromptTooLong: no model it may go to holds the prompt; says how much each holds.
         BadInput: nothing to say.
     """
     call = _drafted(wish, by, source, team)
@@ -106,11 +109,12 @@ def _drafted(wish: Wish, by: Actor, source: str, team: Team | None) -> Call:
         fallbacks=list(wish.fallbacks),
         thread_key=thread_of(team.pk, wish.messages),
         known_to=_known_to(team, wish.messages),
-        prompt_size=size_of(wish.messages),
+        prompt_size=size_of(wish.messages, wish.options.get("tools", ())),
         time_limit=wish.time_limit,
         priority=wish.priority,
         failed_agents=list(wish.avoid),
     )
+    vet_size(call)
     call.due_at = wish.not_before or call.due_at
     call.need_key = key_of(call)
     call.turn_at = turn_of(call, wish.since or call.created_at)
@@ -137,6 +141,10 @@ def _vet(wish: Wish) -> None:
         raise BadInput("options.tools: must be a list of tool objects.")
     if think is not None and not isinstance(think, bool) and think not in EFFORTS:
         raise BadInput(f"options.think: must be true, false or one of {', '.join(EFFORTS)}.")
+    for word in CONTEXT:
+        length = wish.options.get(word, 1)
+        if type(length) is not int or not 1 <= length <= MOST_CONTEXT:
+            raise BadInput(f"options.{word}: must be a whole number of tokens, at least 1.")
 
 
 def _title(messages: Sequence[dict[str, Any]]) -> str:

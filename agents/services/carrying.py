@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,24 +14,28 @@ from django.utils import timezone
 
 from agents.errors import AgentBusy, AgentOffline, NoAgent
 from agents.live import tell_call
-from agents.models import Agent, AgentModel, Call
+from agents.models import Agent, Call
 from agents.models.calls import CANCELED, ERROR, SUCCESS
 from agents.services import breaker
 from agents.services.answers import Answer, Tell
-from agents.services.endings import ended
+from agents.services.endings import ended, tell_end
 from agents.services.health import check_soon
+from agents.services.learning import learn
 from agents.services.needs import key_of
-from agents.services.placement import Placement, place, placed
-from whoosh_site.core import leases
+from agents.services.placement import Placed, Placement, place, placed
+from whoosh_site.core import leases, live
+from whoosh_site.core.batch import Batch
+from whoosh_site.core.bulk import update_each
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.leases import QUARANTINED, Lease
 
 LOOK_AGAIN = 1.0
-SMOOTH = 0.3
-LOADED_IN = 500.0
-"""Milliseconds below which nothing was loaded: the host only looked for the model."""
 RETRIES = 2
-NOWHERE = {"agent": None, "agent_name": "", "model_name": "", "reason": ""}
+NOWHERE = {
+    "agent": None, "agent_name": "", "model_name": "", "context_length": None, "reason": "",
+}  # fmt: skip
+TOGETHER = 0.02
+"""Seconds within which ends of calls are written together, after the first."""
 BUSY_PAUSE = timedelta(seconds=2)
 
 
@@ -40,26 +45,41 @@ async def run_call(lease: Lease[Call], tell: Tell | None = None, *, own: bool = 
     `tell` hears every piece of the answer in this process. With `own` the process carries this one
     call for the person before it: canceling the coroutine cancels the call.
     """
-    rows = Call.objects.select_related("team", "agent__health")
-    call = await sync_to_async(rows.get)(pk=lease.pk)
-    if (call.state, call.owner, call.attempt) != (leases.RUNNING, lease.owner, lease.attempt):
+    known = lease if isinstance(lease, Placed) else None
+    call = known.call if known else await sync_to_async(_read)(lease)
+    if call is None:
         return True  # somebody else carries it by now, or it has ended
     if call.cancel_asked:  # between two looks, or before its process died
         await sync_to_async(canceled)(lease)
         return True
     try:
-        placement = placed(call) or await sync_to_async(place)(lease, call)
+        placement = known.placement if known else await sync_to_async(_placement)(lease, call)
     except NoAgent as error:
         await sync_to_async(_wait)(lease, call, error.message)
         return False
     except WhooshError as error:
         await sync_to_async(_failed)(lease, call, error)
         return True
+    return await _carry(lease, call, placement, tell, own=own)
+
+
+def _read(lease: Lease[Call]) -> Call | None:
+    mine = Call.objects.filter(state=leases.RUNNING, owner=lease.owner, attempt=lease.attempt)
+    return mine.select_related("agent__health").filter(pk=lease.pk).first()
+
+
+def _placement(lease: Lease[Call], call: Call) -> Placement:
+    return placed(call) or place(lease, call)
+
+
+async def _carry(
+    lease: Lease[Call], call: Call, placement: Placement, tell: Tell | None, *, own: bool
+) -> bool:
     answer = Answer(call, lease.attempt, tell)
     try:
         async with contextlib.aclosing(answer):
             await answer.listen(placement)
-        await sync_to_async(_succeeded)(lease, call, placement, answer)
+        await _successes.put(_Success(lease, call, placement, answer.fields))
     except NoAgent as error:
         await sync_to_async(_wait)(lease, call, error.message)
         return False
@@ -99,13 +119,35 @@ def _elsewhere(lease: Lease[Call], call: Call, agent: Agent, error: WhooshError)
 # -- endings: one transaction each, fenced by the lease ----------------------------------------
 
 
+@dataclass(frozen=True)
+class _Success:
+    """A call whose answer was heard to its end."""
+
+    lease: Lease[Call]
+    call: Call
+    placement: Placement
+    fields: dict[str, Any]
+
+
 @transaction.atomic
-def _succeeded(lease: Lease[Call], call: Call, placement: Placement, answer: Answer) -> None:
-    fields = answer.fields
-    if lease.finish(SUCCESS, **fields):
-        _learn_speed(placement, fields)
-        breaker.worked(placement.agent)
-        ended(call, placement.agent)
+def _succeeded(found: Sequence[_Success]) -> list[None]:
+    """Write calls that ended well, and what they have shown of their hosts."""
+    well = leases.FINISHED | {"state": SUCCESS}
+    written = update_each(Call, [(one.lease.fence, well | one.fields) for one in found])
+    done = [one for one, mine in zip(found, written, strict=True) if mine]
+    with live.together():
+        for one in done:
+            tell_end(one.call, one.placement.agent)
+        hosts: dict[tuple[int, str], list[_Success]] = {}
+        for one in done:
+            hosts.setdefault((one.placement.agent.pk, one.placement.model), []).append(one)
+        for calls in hosts.values():
+            learn(calls[-1].placement, [one.fields for one in calls])
+    leases.wake()
+    return [None] * len(found)
+
+
+_successes = Batch(_succeeded, pause=TOGETHER)
 
 
 @transaction.atomic
@@ -149,19 +191,3 @@ def end_quarantined(pks: Sequence[int]) -> None:
     calls.update(finished_at=timezone.now(), error=F("trouble"), error_code=QUARANTINED)
     for call in found:
         ended(call, call.agent)
-
-
-def _learn_speed(placement: Placement, fields: dict[str, Any]) -> None:
-    rows = AgentModel.objects.filter(agent=placement.agent, model__name=placement.model)
-    row = rows.first()
-    if row is None:
-        return
-    news: dict[str, Any] = {} if row.resident else {"resident": True}
-    if (fields["load_ms"] or 0) > LOADED_IN:
-        check_soon(placement.agent)  # another model may have had to make room
-    for name in ("tps", "prompt_tps", "load_ms"):
-        if fields[name] and (name != "load_ms" or fields[name] > LOADED_IN):
-            old = getattr(row, name)
-            news[name] = fields[name] if old is None else old + SMOOTH * (fields[name] - old)
-    if news:
-        rows.update(**news)

@@ -190,6 +190,7 @@ def _keep_models(agent: Agent, found: Sequence[ModelInfo], now: datetime) -> boo
             "capabilities": list(info.capabilities),
             "context_length": info.context_length,
             "remote_host": info.remote_host[:200],
+            "slots": old.slots if old and old.slots else info.slots,
         }
         if old is None:
             AgentModel.objects.create(agent=agent, model=model, seen_at=now, **row)
@@ -217,10 +218,26 @@ def _keep_resident(agent: Agent, found: Sequence[Resident]) -> bool:
         new = {
             "resident": entry is not None,
             "resident_until": entry.until if entry else None,
-            "resident_context": entry.context_length if entry else None,
             "size_vram": entry.size_vram if entry else None,
+            **_context_seen(row, entry),
         }
         if any(getattr(row, key) != value for key, value in new.items()):
             AgentModel.objects.filter(pk=row.pk).update(**new)
             changed |= row.resident != new["resident"]
     return changed
+
+
+def _context_seen(row: AgentModel, entry: Resident | None) -> dict[str, int | None]:
+    """Return what a look at the host's memory tells of a model's context.
+
+    Where another length stands than before, somebody else had it loaded: what was named with our
+    calls says nothing any more. What the host chose itself is its usual one.
+    """
+    if entry is None:
+        return {"resident_context": None, "named_context": None}
+    seen: dict[str, int | None] = {"resident_context": entry.context_length}
+    if row.resident_context not in (None, entry.context_length):
+        seen["named_context"] = None
+    elif row.named_context == 0 and entry.context_length:
+        seen["usual_context"] = entry.context_length
+    return seen

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from agents.live import tell
-from agents.models import Agent, AgentCapability, Capability, Gpu, Health
+from agents.models import Agent, AgentCapability, AgentModel, Capability, Gpu, Health
 from agents.services.endpoints import same_place, vet_endpoint, vet_key
 from agents.services.health import check_soon, refresh_soon
 from whoosh_site.core import audit, leases, live
@@ -130,6 +130,7 @@ def share_agent(agent: Agent, teams: Iterable[Team], *, by: Actor) -> bool:
         return False
     before = agent.team_ids
     agent.shared_with.set(wanted)
+    del agent.team_ids
     audit.record(by, "shared", agent, {"with": sorted(team.name for team in wanted)})
     live.announce("agents", f"agent:{agent.pk}", teams=[*before, *agent.team_ids])
     return True
@@ -202,6 +203,28 @@ def set_capabilities(
     audit.record(by, "set capabilities of", agent, dict(wanted))
     tell(agent)
     return True
+
+
+@transaction.atomic
+def set_model_slots(agent: Agent, wanted: Mapping[str, int | None], *, by: Actor) -> bool:
+    """Set how many calls at once models take there; None for as many as the agent has slots.
+
+    Returns whether that changed anything. Raises BadInput for a model the agent does not have.
+    """
+    demand(by, "agent.change")
+    rows = {row.model.name: row for row in agent.models.select_related("model")}
+    for name in wanted:
+        if name not in rows:
+            has = ", ".join(sorted(rows)) or "none yet"
+            raise BadInput(f"model_slots: {agent.name} has no model {name!r}. It has: {has}.")
+    news = {name: slots for name, slots in wanted.items() if rows[name].slots != slots}
+    for name, slots in news.items():
+        AgentModel.objects.filter(pk=rows[name].pk).update(slots=slots)
+    if news:
+        audit.record(by, "changed", agent, {"model_slots": news})
+        tell(agent)
+        leases.wake()
+    return bool(news)
 
 
 @transaction.atomic

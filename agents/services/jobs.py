@@ -25,10 +25,10 @@ from agents.live import tell_job
 from agents.models import Agent, AgentModel, ModelJob
 from agents.models.calls import CANCELED, ERROR, SUCCESS
 from agents.protocols import HostProtocol, Progress
-from agents.services.carrying import LOADED_IN
 from agents.services.endpoints import host_of
 from agents.services.health import check_soon, refresh_soon
 from agents.services.keeping import kept_at
+from agents.services.learning import LOADED_IN
 from agents.services.managing import ENDS_A_STAY, calls_on, in_use
 from whoosh_site.core import leases, live
 from whoosh_site.core.errors import WhooshError

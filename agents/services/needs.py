@@ -10,9 +10,12 @@ from django.utils import timezone
 
 from agents import routing
 from agents.models import Call
+from whoosh_site.core import tunables
 
 LETTERS_A_TOKEN = 3.5
 IMAGE_TOKENS = 800
+SURELY = 0.7
+"""Share of an estimate that is there for certain: plain English has up to five letters a token."""
 STEP = 2048
 """Needs for so many tokens of context more are told apart in the queue."""
 AGING = timedelta(minutes=1)
@@ -21,11 +24,24 @@ HEAD_START = timedelta(days=1)
 """How much earlier comes what somebody waits for than a task: people do not queue behind a batch,
 and no task starves."""
 LONGEST_ANSWER = 4096
+CONTEXT = ("context_length", "num_ctx")
+"""How callers name a length of context: it is decided when a call is placed."""
+
+tunables.declare(
+    tunables.Tunable(
+        "context_protection",
+        True,
+        "Context protection",
+        "Calls keep the context a model is loaded with wherever it suffices: another length, as "
+        "clients like to name, would have Ollama load the model anew. Off: what the caller named "
+        "is sent.",
+    )
+)
 
 
 def need_of(call: Call) -> routing.Need:
     """Return what a call asks for, in routing's words."""
-    limit, wanted = call.options.get("max_tokens"), call.options.get("context_length")
+    limit, named = call.options.get("max_tokens"), named_context(call.options)
     answer = limit if isinstance(limit, int) and limit > 0 else routing.ANSWER_TOKENS
     return routing.Need(
         agent=call.wanted_agent,
@@ -36,10 +52,18 @@ def need_of(call: Call) -> routing.Need:
         failed=frozenset(call.failed_agents),
         prompt_tokens=call.prompt_size,
         answer_tokens=min(answer, LONGEST_ANSWER),
-        context=max(call.prompt_size, wanted if isinstance(wanted, int) else 0),
+        context=max(round(call.prompt_size * SURELY), named),
+        named_context=named,
+        protected=tunables.value("context_protection"),
         known_to=call.known_to,
         waited=(timezone.now() - call.created_at).total_seconds(),
     )
+
+
+def named_context(options: Mapping[str, Any]) -> int:
+    """Return the length of context a caller named, in WHOOSH's word or in Ollama's; else 0."""
+    named = next((options[word] for word in CONTEXT if word in options), 0)
+    return named if isinstance(named, int) else 0
 
 
 def key_of(call: Call) -> str:
@@ -65,9 +89,10 @@ def thread_of(team: int, messages: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(json.dumps([team, *said[: first + 1]]).encode()).hexdigest()
 
 
-def size_of(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Return about how many tokens a conversation has."""
+def size_of(messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = ()) -> int:
+    """Return about how many tokens a conversation has, with the tools it may use."""
     letters = sum(len(str(message.get("content") or "")) for message in messages)
+    letters += len(json.dumps(tools)) if tools else 0
     images = sum(len(message.get("images") or ()) for message in messages)
     return round(letters / LETTERS_A_TOKEN) + images * IMAGE_TOKENS
 

@@ -278,6 +278,22 @@ def test_changed_rows_below_stand_in_the_trail_and_reach_open_pages(change, peop
     assert Notice.objects.filter(topic=f"agent:{agent.pk}").exists()
 
 
+def test_how_many_calls_a_model_takes_is_typed_below_the_agent(change, admin):
+    agent = Agent.objects.get()
+    model = Model.objects.create(name="a:1b")
+    held = AgentModel.objects.create(agent=agent, model=model, seen_at=timezone.now())
+    rows = {"models-TOTAL_FORMS": 1, "models-INITIAL_FORMS": 1, "models-0-id": held.pk}
+    rows |= {"models-0-agent": agent.pk}
+    change(**rows, **{"models-0-slots": "2"})
+    entry = AuditEntry.objects.order_by("-number").first()
+    assert entry.details == {"models": {"changed": ["a:1b on oak"]}}
+    held.refresh_from_db()
+    assert held.slots == 2
+    assert 'value="2"' in admin.get(f"{LIST}{agent.pk}/change/").content.decode()
+    answer = change(**rows, **{"models-0-slots": "0"})
+    assert "greater than or equal to 1" in answer.content.decode()
+
+
 def test_a_form_whose_rows_did_not_change_adds_no_line(change):
     before = AuditEntry.objects.count()
     change()

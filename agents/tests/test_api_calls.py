@@ -213,7 +213,7 @@ def test_a_call_whose_process_died_thrice_says_so_and_when_it_ended(oak, api, ca
     def broken(*_):
         raise RuntimeError("what a surprise")
 
-    monkeypatch.setattr(carrying, "placed", broken)
+    monkeypatch.setattr(carrying, "Answer", broken)
     number = api("member", "post", body={"prompt": "hello"}).json()["id"]
     for _ in range(3):
         Call.objects.update(due_at=timezone.now())

@@ -55,6 +55,12 @@ def test_agent_model_and_capability_are_chosen_by_name(oak, command, settle, hos
     assert (call.agent_name, call.model_name, call.wanted_capability) == ("oak", "tiny:1b", "law")
 
 
+def test_json_tells_the_length_of_context_that_was_sent(oak, command):
+    found = json.loads(command("w" * 20_000, "--json", "--model", "tiny:1b")[1])
+    assert found["context_length"] == 8192
+    assert ["gets 8192 tokens of context", 0.0] in found["decision"][0]["parts"]
+
+
 def test_json_adds_who_why_and_the_figures(oak, command):
     code, out, _ = command("ü a b", "--json", "--model", "tiny:1b")
     found = json.loads(out)

@@ -30,6 +30,7 @@ URL = "http://10.0.0.1:11434"
         (errors.NoAgent, "no_agent", 503, True),
         (errors.UnknownName, "unknown_name", 404, False),
         (errors.UnusableEndpoint, "unusable_endpoint", 400, False),
+        (errors.PromptTooLong, "prompt_too_long", 400, False),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
@@ -41,7 +42,7 @@ def test_a_caller_can_tell_what_to_do(leaf, code, status, retryable):
 
 def test_every_error_has_a_code_of_its_own():
     codes = [leaf.code for leaf in LEAVES]
-    assert len(codes) == len(set(codes)) == 14
+    assert len(codes) == len(set(codes)) == 15
     assert all(issubclass(leaf, WhooshError) for leaf in LEAVES)
 
 

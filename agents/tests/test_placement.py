@@ -10,6 +10,7 @@ from django.utils import timezone
 from agents import services
 from agents.models import Call, Health
 from agents.services import placement
+from agents.services.board import Board
 from agents.services.calls import Wish
 from tests.fake_agent import FakeHost, running
 from whoosh_site.core.actor import SYSTEM, Actor
@@ -59,13 +60,13 @@ def test_a_call_waits_visibly_for_a_slot_and_is_no_worse_for_it(oak, asked, carr
 def test_a_slot_that_was_taken_meanwhile_is_waited_for(oak, asked, carry, monkeypatch, host):
     other, call = asked("other"), asked("late")
     Call.objects.filter(pk=other.pk).update(state="success")
-    real = placement._hold
+    real = Board.hold
 
     def late(board):
         Call.objects.filter(pk=other.pk).update(state="running", owner="there:1:1.00", agent=oak)
         real(board)
 
-    monkeypatch.setattr(placement, "_hold", late)
+    monkeypatch.setattr(Board, "hold", late)
     carry("call")
     call.refresh_from_db()
     assert (call.state, call.trouble) == ("queued", "waits for a free slot on oak")

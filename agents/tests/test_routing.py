@@ -185,7 +185,7 @@ def test_every_part_of_a_score_is_told_in_words(need, candidate, part):
 
 
 def test_where_the_memory_is_not_known_it_holds_what_it_was_seen_to_hold():
-    held = (Held("new"), Held("old", True, in_use=True, load_seconds=11))
+    held = (Held("new"), Held("old", True, going=1, load_seconds=11))
     assert ("pushes old out of memory", 11) in score(Need(model="new"), agent(held=held)).parts
     roomy = score(Need(model="new"), agent(held=held, holds=2)).parts
     assert not any("pushes" in words for words, _ in roomy)
@@ -204,7 +204,7 @@ def pushing(**more):
 
 
 def test_a_model_in_use_that_would_have_to_go_counts_with_its_own_load():
-    assert ("pushes old out of memory", 11) in score(Need(), pushing(in_use=True)).parts
+    assert ("pushes old out of memory", 11) in score(Need(), pushing(going=1)).parts
     assert not any("pushes" in words for words, _ in score(Need(), pushing()).parts)
 
 
@@ -370,7 +370,8 @@ models = st.builds(
     abilities=abilities,
     context=st.none() | st.integers(512, 100_000),
     size=st.none() | st.integers(0, 2**36),
-    in_use=st.booleans(),
+    slots=st.none() | st.integers(1, 2),
+    going=st.integers(0, 2),
 )
 candidates = st.builds(
     Candidate,

@@ -103,6 +103,7 @@ class FakeHost:
             "running": memory.running,
             "peak_running": memory.peak_running,
             "fetched": dict(self.downloads.fetched),
+            "answered": memory.answered,
             "faults": dict(self.faults.used),
             "requests": [
                 {**one._asdict(), "body": one.body.decode(errors="replace")} for one in seen

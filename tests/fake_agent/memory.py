@@ -79,6 +79,7 @@ class Memory:
         self.waiting = 0
         self.running = 0
         self.peak_running = 0
+        self.answered = 0
         self._runners: dict[str, Runner] = {}
         self._turn = asyncio.Lock()
 
@@ -130,6 +131,7 @@ class Memory:
             try:
                 stay.slot_wait = self.clock.now() - began
                 yield stay
+                self.answered += 1
             finally:
                 self.running -= 1
                 stay.runner.slots.release()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -18,6 +19,8 @@ class Seen(NamedTuple):
     path: str
     headers: Mapping[str, str]
     body: bytes
+    at: float = 0.0
+    """Seconds since the epoch."""
 
 
 class Record:
@@ -65,6 +68,8 @@ class Record:
 
     def _note(self, request: web.Request, body: bytes) -> None:
         self.seen += 1
-        self.requests.append(Seen(request.method, request.path, dict(request.headers), body))
+        self.requests.append(
+            Seen(request.method, request.path, dict(request.headers), body, time.time())
+        )
         if len(self.requests) > KEPT:
             del self.requests[: KEPT // 2]

@@ -414,17 +414,24 @@ def _field(tunable: tunables.Tunable) -> forms.Field:
     unit = f" ({tunable.unit})" if tunable.unit else ""
     shared: dict[str, Any] = {
         "label": f"{tunable.label}{unit}",
-        "help_text": f"{tunable.help} Default: {tunable.default or 'empty'}.",
+        "help_text": f"{tunable.help} Default: {_shown(tunable.default)}.",
         "initial": tunables.value(tunable.key),
         "required": False,
     }
     if isinstance(tunable.default, bool):
-        return forms.BooleanField(**shared)
+        box = forms.CheckboxInput({"class": "form-check-input"})
+        return forms.BooleanField(widget=box, **shared)
     if isinstance(tunable.default, int | float):
         kind = forms.IntegerField if isinstance(tunable.default, int) else forms.FloatField
         shared["required"] = True
         return kind(min_value=tunable.lowest, max_value=tunable.highest, **shared)
     return forms.CharField(**shared)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return str(default or "empty")
 
 
 @admin.register(Setting)

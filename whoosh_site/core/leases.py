@@ -9,12 +9,14 @@ another. After three deaths it is quarantined, and says so.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from django.db import connection, models, transaction
 from django.utils import timezone
 
 from whoosh_site.core import owner as owners
+from whoosh_site.core.prepared import Prepared
 
 LEASE = timedelta(seconds=30)
 DEATHS_ALLOWED = 3
@@ -24,6 +26,8 @@ NORMAL = 3
 QUEUED = "queued"
 RUNNING = "running"
 QUARANTINED = "quarantined"
+FINISHED = {"owner": "", "lease_until": None, "deaths": 0, "trouble": ""}
+"""What no row that ended keeps, unless its end says otherwise."""
 
 
 class Leased(models.Model):
@@ -62,9 +66,7 @@ class Lease(Generic[Row]):
     attempt: int
 
     def _mine(self) -> "models.QuerySet[Row]":
-        return self.model._default_manager.filter(
-            pk=self.pk, state=RUNNING, owner=self.owner, attempt=self.attempt
-        )
+        return self.model._default_manager.filter(**self.fence)
 
     def write(self, **fields: Any) -> bool:
         """Write fields while the row is still ours; False when it no longer is."""
@@ -72,8 +74,12 @@ class Lease(Generic[Row]):
 
     def finish(self, state: str, **fields: Any) -> bool:
         """End the row in a final state; False when another attempt owns it by now."""
-        ended = {"owner": "", "lease_until": None, "deaths": 0, "trouble": ""}
-        return self.write(state=state, **(ended | fields))
+        return self.write(state=state, **(FINISHED | fields))
+
+    @property
+    def fence(self) -> dict[str, Any]:
+        """What stands in the row while it is ours, for `bulk.update_each`."""
+        return {"pk": self.pk, "state": RUNNING, "owner": self.owner, "attempt": self.attempt}
 
     def put_back(self, due_at: datetime, **fields: Any) -> bool:
         """Queue the row again, not before `due_at`."""
@@ -100,8 +106,15 @@ class Lease(Generic[Row]):
 
 def due(model: type[Leased], now: datetime | None = None) -> bool:
     """Say whether any row waits to be claimed. Reads only, so it takes no write lock."""
-    waiting = model._default_manager.filter(state=QUEUED, due_at__lte=now or timezone.now())
-    return waiting.exists()
+    return bool(_due(model).rows(now=now or timezone.now()))
+
+
+@cache
+def _due(model: type[Leased]) -> Prepared:
+    rows = model._default_manager.order_by()
+    return Prepared(
+        lambda now: rows.filter(state=QUEUED, due_at__lte=now).values_list("pk")[:1], now=datetime
+    )
 
 
 def claim(model: type[Row], owner: str, limit: int) -> list[Lease[Row]]:
@@ -158,7 +171,7 @@ def give_back(model: type[Leased]) -> Returned:
     """Return rows of dead owners: of this host at once, of others when their lease has ended."""
     running = model._default_manager.filter(state=RUNNING)
     now = timezone.now()
-    owners_seen = running.values_list("owner", flat=True).distinct()
+    owners_seen = running.order_by().values_list("owner", flat=True).distinct()
     dead = [owner for owner in owners_seen if owners.is_dead(owner)]
     lost = running.filter(models.Q(owner__in=dead) | models.Q(lease_until__lt=now))
     found = list(lost.values_list("pk", "owner", "attempt", "deaths"))

@@ -101,6 +101,7 @@ def _result(call: Call) -> dict[str, Any]:
         "thinking": call.thinking,
         "agent": call.agent_name,
         "model": call.model_name,
+        "context_length": call.context_length,
         "reason": call.reason,
         "decision": call.decision,
         "done_reason": call.done_reason,

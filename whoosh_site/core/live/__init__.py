@@ -6,6 +6,6 @@ fragment again through its ordinary view, which renders once per fragment, audie
 many watch. Streams of tokens travel as data on the notice itself.
 """
 
-from whoosh_site.core.live.notices import announce, last_seen, stream
+from whoosh_site.core.live.notices import announce, last_seen, stream, together
 
-__all__ = ["announce", "last_seen", "stream"]
+__all__ = ["announce", "last_seen", "stream", "together"]

@@ -1,5 +1,7 @@
 """Notices written with the change, and who may watch what."""
 
+import contextlib
+
 import pytest
 from django.db import transaction
 
@@ -34,6 +36,28 @@ def test_an_announcement_of_a_rolled_back_transaction_leaves_nothing(transaction
         live.stream("call:1", {"text": "a"})
         transaction.set_rollback(True)
     assert told() == []
+
+
+def test_what_is_announced_together_is_written_once_at_the_end():
+    with live.together():
+        live.announce("agents", "agent:7", teams=[3])
+        with live.together():
+            live.announce("agents", "agent:8", teams=[3, 4])
+        for text in ("a", "a"):
+            live.stream("call:7", {"text": text})
+        live.announce("agent:7")
+        assert told() == []
+    assert sorted(told()) == ["agent:7", "agent:8", "agents@3", "agents@4", "call:7", "call:7"]
+    live.announce("agent:7")
+    assert told()[-1] == "agent:7"
+
+
+def test_what_was_announced_before_an_error_is_not_written():
+    with contextlib.suppress(ValueError), live.together():
+        live.announce("agent:7")
+        raise ValueError
+    live.announce("agent:8")
+    assert told() == ["agent:8"]
 
 
 def test_the_pieces_of_a_stream_come_back_in_order():

@@ -20,7 +20,7 @@ URL = "http://10.0.0.1:11434"
 def hasty(monkeypatch):
     """Probes lose their patience at once."""
     real = base.quick
-    monkeypatch.setattr(base, "quick", lambda seconds: real(min(seconds, 0.1)))
+    monkeypatch.setattr(base, "quick", lambda seconds: real(min(seconds, 0.4)))
 
 
 def looked(run, host, **more):

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core.management import base, get_commands, load_command_class
 from django.utils import timezone
 
 from tests.fake_agent import FakeHost, running
@@ -83,3 +85,22 @@ def page(people: Any, sign_in: Any) -> Callable[..., str]:
         return str(answer.content.decode())
 
     return seen
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[..., tuple[int, str, str]]:
+    """Run a command as a shell does: `shell("ask", "hello")` returns exit code, stdout, stderr."""
+    # In this test's own transaction, which the command must not close.
+    monkeypatch.setattr(base, "connections", SimpleNamespace(close_all=lambda: None))
+
+    def ran(name: str, *words: str) -> tuple[int, str, str]:
+        code = 0
+        try:
+            command = load_command_class(get_commands()[name], name)
+            command.run_from_argv(["manage.py", name, *words])
+        except SystemExit as left:
+            code = int(left.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return ran

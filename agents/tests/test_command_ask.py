@@ -1,11 +1,11 @@
 """`manage.py ask`: an answer, or one clear line and the right exit code."""
 
 import asyncio
+import functools
 import json
 from types import SimpleNamespace
 
 import pytest
-from django.core.management import base
 
 from agents import services
 from agents.management.commands import ask
@@ -16,21 +16,10 @@ from whoosh_site.core.actor import SYSTEM
 
 
 @pytest.fixture
-def command(people, inside, monkeypatch, capsys):
-    """Run the command as a shell does: `command("hello")` returns exit code, stdout, stderr."""
-    # In this test's own thread and transaction, which the command must not close.
-    monkeypatch.setattr(ask, "asyncio", SimpleNamespace(run=inside))
-    monkeypatch.setattr(base, "connections", SimpleNamespace(close_all=lambda: None))
-
-    def ran(*words):
-        code = 0
-        try:
-            ask.Command().run_from_argv(["manage.py", "ask", *words])
-        except SystemExit as left:
-            code = left.code
-        return code, *capsys.readouterr()
-
-    return ran
+def command(people, inside, monkeypatch, shell):
+    """Run the command: `command("hello")` returns exit code, stdout, stderr."""
+    monkeypatch.setattr(ask, "asyncio", SimpleNamespace(run=inside))  # in this test's own thread
+    return functools.partial(shell, "ask")
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """Discoveries: what is found, how one is watched, stopped, survived, and turned into agents."""
 
 import asyncio
+import functools
 import json
-from types import SimpleNamespace
 
 import pytest
-from django.core.management import base
 from django.utils import timezone
 
 from agents import services
 from agents.kinds import Discoveries
-from agents.management.commands import discover_agents
 from agents.models import Agent, Discovery
 from agents.services import discovery as module
 from agents.targets import places
@@ -434,20 +432,9 @@ def test_what_cannot_be_registered_is_refused(hosts, api, db):
 
 
 @pytest.fixture
-def command(people, monkeypatch, capsys):
-    """Run the command as a shell does: `command("10.0.0.1")` returns exit code, stdout, stderr."""
-    # In this test's own transaction, which the command must not close.
-    monkeypatch.setattr(base, "connections", SimpleNamespace(close_all=lambda: None))
-
-    def ran(*words):
-        code = 0
-        try:
-            discover_agents.Command().run_from_argv(["manage.py", "discover_agents", *words])
-        except SystemExit as left:
-            code = left.code
-        return code, *capsys.readouterr()
-
-    return ran
+def command(people, shell):
+    """Run the command: `command("10.0.0.1")` returns exit code, stdout, stderr."""
+    return functools.partial(shell, "discover_agents")
 
 
 def test_the_command_prints_what_is_there_and_registers_nothing(command, host):

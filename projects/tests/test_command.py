@@ -1,9 +1,9 @@
 """`manage.py submit_task`: what it prints, and its exit codes."""
 
+import functools
 import json
 
 import pytest
-from django.core.management import base
 
 from projects import services
 from projects.management.commands import submit_task
@@ -12,25 +12,11 @@ from whoosh_site.core import owner
 from whoosh_site.core.actor import SYSTEM
 from whoosh_site.core.models import Process
 
-NAME = "submit_task"
-
 
 @pytest.fixture
-def command(people, monkeypatch, capsys):
-    """Run the command as a shell does: `command("count")` returns exit code, stdout, stderr."""
-    from types import SimpleNamespace
-
-    monkeypatch.setattr(base, "connections", SimpleNamespace(close_all=lambda: None))
-
-    def ran(*words):
-        code = 0
-        try:
-            submit_task.Command().run_from_argv(["manage.py", "submit_task", *words])
-        except SystemExit as left:
-            code = left.code
-        return code, *capsys.readouterr()
-
-    return ran
+def command(people, shell):
+    """Run the command: `command("count")` returns exit code, stdout, stderr."""
+    return functools.partial(shell, "submit_task")
 
 
 @pytest.fixture

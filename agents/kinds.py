@@ -52,6 +52,7 @@ class AskedCalls(Kind):
     def returned(self, found: leases.Returned) -> None:
         """Show what became of calls whose process died."""
         services.end_quarantined(found.quarantined)
+        services.end_canceled(Call.objects.filter(pk__in=found.queued))
         for call in Call.objects.filter(pk__in=found.queued):
             tell_call(call, call.agent)
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from agents import services
 from agents.models import Call, ModelJob
 from whoosh_site.core import queue, tunables
 
@@ -20,6 +21,11 @@ tunables.declare(
 )
 
 
+def end_canceled_calls() -> None:
+    """End canceled calls that a runner put back into the queue when it was stopped."""
+    services.end_canceled(Call.objects.all())
+
+
 def tidy_calls() -> None:
     """Delete calls and jobs past their time, in batches that hold no lock for long."""
     oldest = timezone.now() - timedelta(days=tunables.value("call_retention"))
@@ -30,3 +36,4 @@ def tidy_calls() -> None:
 
 
 queue.every(60, "agents.tasks.tidy_calls")
+queue.every(1, "agents.tasks.end_canceled_calls")

@@ -12,6 +12,7 @@ from projects.live import tell_project
 from projects.models import Artifact, Attempt, Event, Project, Task
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.admin import CREATED, ReadOnlyAdmin, RoomAdmin, moment
+from whoosh_site.core.permissions import demand
 from whoosh_site.core.templatetags.ui import counted
 
 FINISHED = moment("finished_at")
@@ -42,8 +43,13 @@ class ProjectAdmin(RoomAdmin):
         """Count."""
         return project.task_count
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A project stays where it was made: its tasks are its team's."""
+        return ["team"] if obj is not None else []
+
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
-        """Save, and tell the pages that list projects."""
+        """Save, if the team's rules allow it, and tell the pages that list projects."""
+        demand(Actor.of(request), "project.change", [obj.team_id])
         if not change:
             obj.created_by = request.user
         super().save_model(request, obj, form, change)

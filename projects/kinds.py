@@ -1,5 +1,6 @@
 """What the runner does for this room."""
 
+import asyncio
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -20,7 +21,9 @@ class Judgements(Kind):
 
     async def run(self, lease: Lease[Any]) -> None:
         """Say what follows."""
-        await sync_to_async(services.judge)(lease)
+        found = await sync_to_async(services.to_be_checked)(lease)
+        missed = await asyncio.to_thread(services.misfit, *found) if found else ""
+        await sync_to_async(services.judge)(lease, missed)
 
     def returned(self, found: leases.Returned) -> None:
         """End the tasks whose attempts cannot be judged."""

@@ -7,6 +7,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0
 HOPELESS = frozenset({"request_refused", "endpoint_refused", "bad_input", "prompt_too_long"})
 """Errors every other host would have as well: the request itself is at fault."""
 
+MISFIT = "answer_misfit"
 DONE, REPAIR, RETRY, FAIL, CANCEL, QUARANTINE = (
     "done", "repair", "retry", "fail", "cancel", "quarantine",
 )  # fmt: skip
@@ -74,8 +75,8 @@ def _of_an_answer(ending: Ending, record: Record) -> Step:
     if not ending.misfit:
         return Step(DONE)
     if record.repaired:
-        return Step(FAIL, "answer_misfit", f"the repaired answer misses too: {ending.misfit}")
-    return Step(REPAIR, "answer_misfit", f"the answer misses its schema: {ending.misfit}")
+        return Step(FAIL, MISFIT, f"the repaired answer misses too: {ending.misfit}")
+    return Step(REPAIR, MISFIT, f"the answer misses its schema: {ending.misfit}")
 
 
 def _again(step: Step, record: Record) -> Step:

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agents.models.calls import ENDED as CALL_ENDED
+from projects import services
 from projects.models import Attempt, Task
 from projects.models.tasks import ENDED
 from whoosh_site.core import leases, queue, tunables
@@ -25,7 +26,7 @@ OVERLOOKED = timedelta(minutes=1)
 
 
 def find_overlooked() -> None:
-    """Let attempts be judged whose call ended without a word: its process died on the way."""
+    """Go on where a process died on the way: calls that ended without a word, attempts given up."""
     ended = Q(call__state__in=CALL_ENDED) | Q(call=None)
     long_ago = timezone.now() - OVERLOOKED
     rows = Attempt.objects.filter(ended, state=Attempt.ASKED, created_at__lt=long_ago)
@@ -33,6 +34,8 @@ def find_overlooked() -> None:
     still = Attempt.objects.filter(pk__in=pks, state=Attempt.ASKED)
     if still.update(state=leases.QUEUED, due_at=timezone.now()):
         leases.wake()
+    given_up = Attempt.objects.filter(state=leases.QUARANTINED, task__state=leases.QUEUED)
+    services.end_quarantined(list(given_up.values_list("pk", flat=True)))
 
 
 def tidy_tasks() -> None:

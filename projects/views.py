@@ -1,5 +1,7 @@
 """Pages of this room: tasks, the queue, projects."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -7,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -16,15 +19,14 @@ from projects import services
 from projects.forms import ProjectForm, TaskForm
 from projects.models import Artifact, Attachment, Project, Task
 from projects.models.tasks import PRIORITIES
-from projects.shown import history, waiting
+from projects.shown import SHOWN, history, waiting, with_calls
 from whoosh_site.core.actor import Actor
-from whoosh_site.core.errors import WhooshError
+from whoosh_site.core.errors import Forbidden, WhooshError
 from whoosh_site.core.live.fragments import live, page
 from whoosh_site.core.permissions import demand, may
 from whoosh_site.core.templatetags.ui import counted
 
 PER_PAGE = 50
-MOST_AT_ONCE = 500
 DONE = {
     "cancel": "canceled",
     "hold": "put on hold",
@@ -35,6 +37,17 @@ DONE = {
 
 def _may(request: HttpRequest, action: str) -> bool:
     return may(Actor.of(request), action, request.user.roles)
+
+
+@contextlib.contextmanager
+def _told(request: HttpRequest) -> Iterator[None]:
+    """Tell why something was not done, beside the page it was asked for on."""
+    try:
+        yield
+    except Forbidden:
+        raise
+    except WhooshError as error:
+        messages.error(request, error.message)
 
 
 # -- tasks -------------------------------------------------------------------------------------
@@ -77,7 +90,7 @@ def new_task(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             if "foresee" in request.POST:
-                found = services.foresee_task(form.order(), by=Actor.of(request)).as_dict()
+                found = _foreseen(request, form)
             else:
                 return redirect(_submitted(request, form))
         except WhooshError as error:
@@ -93,6 +106,12 @@ def _submitted(request: HttpRequest, form: TaskForm) -> Task:
         source=Task.Source.PAGE,
         project=form.cleaned_data["project"],
     )
+
+
+def _foreseen(request: HttpRequest, form: TaskForm) -> dict[str, Any]:
+    project = form.cleaned_data["project"]
+    team = project.team if project else None
+    return services.foresee_task(form.order(), by=Actor.of(request), team=team).as_dict()
 
 
 def _given(request: HttpRequest) -> dict[str, str]:
@@ -117,6 +136,7 @@ def task_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One task: how it stands, the answer as it comes, results, attempts, history."""
     rows = Task.objects.visible_to(request.user)
     rows = rows.select_related("project", "team", "created_by", "call__agent")
+    rows = rows.defer(*(f"call__{name}" for name in Call.TEXTS if name != "decision"))
     task = get_object_or_404(rows, pk=pk)
     if (
         request.fragment == "answer"
@@ -144,7 +164,7 @@ def _task_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         else "",
         "artifacts": artifacts,
         "attachments": task.attachments.defer("content"),
-        "attempts": task.attempts.select_related("call"),
+        "attempts": with_calls(task),
         "events": history(task),
         "priorities": PRIORITIES,
         "may_change": may_change,
@@ -156,12 +176,8 @@ def _task_context(request: HttpRequest, task: Task) -> dict[str, Any]:
 def task_action(request: HttpRequest, pk: int, change: str) -> HttpResponse:
     """Cancel, hold, release or run again."""
     task = get_object_or_404(Task.objects.visible_to(request.user), pk=pk)
-    try:
+    with _told(request):
         services.VERBS[change](task, by=Actor.of(request))
-    except WhooshError as error:
-        if error.status == 403:
-            raise
-        messages.error(request, error.message)
     return redirect(task)
 
 
@@ -171,16 +187,9 @@ def priority(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a task another place in the queue."""
     task = get_object_or_404(Task.objects.visible_to(request.user), pk=pk)
     wanted = request.POST.get("priority", "")
-    try:
-        services.set_priority(
-            task,
-            int(wanted) if len(wanted) == 1 and wanted.isdecimal() else 0,
-            by=Actor.of(request),
-        )
-    except WhooshError as error:
-        if error.status == 403:
-            raise
-        messages.error(request, error.message)
+    with _told(request):
+        number = int(wanted) if len(wanted) == 1 and wanted.isdecimal() else 0
+        services.set_priority(task, number, by=Actor.of(request))
     return redirect(task)
 
 
@@ -191,10 +200,13 @@ def many(request: HttpRequest) -> HttpResponse:
     by, verb = Actor.of(request), request.POST.get("verb", "")
     demand(by, "task.change", request.user.roles)
     ids = [pk for pk in request.POST.getlist("task") if pk.isdecimal() and len(pk) < 19]
-    tasks = Task.objects.visible_to(request.user).filter(pk__in=ids[:MOST_AT_ONCE])
+    back = f"{reverse('tasks')}?{request.POST.get('back', '').lstrip('?')}"
+    tasks = (
+        Task.objects.visible_to(request.user).filter(pk__in=ids[: services.MOST_AT_ONCE]).brief()
+    )
     if verb not in services.VERBS or not ids:
         messages.error(request, "Tick tasks first, then choose what to do with them.")
-        return redirect("tasks")
+        return redirect(back)
     done, refused = services.each(tasks, services.VERBS[verb], by=by)
     if done:
         messages.success(request, f"{counted(len(done), 'task')} {DONE[verb]}.")
@@ -202,7 +214,7 @@ def many(request: HttpRequest) -> HttpResponse:
         messages.error(request, error.message)
     if len(refused) > 5:
         messages.error(request, f"And {len(refused) - 5} more refused.")
-    return redirect("tasks")
+    return redirect(back)
 
 
 @require_GET
@@ -244,6 +256,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": waiting(request.user),
         "count": calls.waiting().count(),
+        "shown": SHOWN,
         "running": calls.at_work().count(),
         "held": Task.objects.visible_to(request.user).filter(state=Task.State.HELD).count(),
         "agents": [
@@ -277,7 +290,7 @@ def project_detail(request: HttpRequest, pk: int) -> HttpResponse:
     by = Actor.of(request)
     context = {
         "project": project,
-        "tasks": project.tasks.brief()[:PER_PAGE],
+        "tasks": Task.objects.visible_to(request.user).filter(project=project).brief()[:PER_PAGE],
         "may_submit": may(by, "task.submit", [project.team_id]),
         "may_change": may(by, "project.change", [project.team_id]),
         "may_delete": may(by, "project.delete", [project.team_id]),
@@ -316,12 +329,8 @@ def delete_project(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete a project without tasks."""
     project = get_object_or_404(Project.objects.visible_to(request.user), pk=pk)
     name = str(project)
-    try:
+    with _told(request):
         services.delete_project(project, by=Actor.of(request))
-    except WhooshError as error:
-        if error.status == 403:
-            raise
-        messages.error(request, error.message)
-        return redirect(project)
-    messages.success(request, f"The project {name} is deleted.")
-    return redirect("projects")
+        messages.success(request, f"The project {name} is deleted.")
+        return redirect("projects")
+    return redirect(project)

@@ -158,6 +158,7 @@ class Call(Leased):
             *Leased.Meta.indexes,
             models.Index(fields=["team", "-id"], name="call_team"),
             models.Index(fields=["state", "need_key", "turn_at"], name="call_queue"),
+            models.Index(fields=["state", "turn_at"], name="call_turn"),
             models.Index(fields=["thread_key", "-id"], name="call_thread"),
             models.Index(fields=["agent", "state"], name="call_slots"),
             models.Index(fields=["finished_at"], name="call_finished"),

@@ -10,7 +10,6 @@ from agents.services.calls import (
     set_priority,
     team_for,
     wait_for,
-    withdraw,
 )
 from agents.services.carrying import canceled, end_quarantined, run_call
 from agents.services.discovery import (
@@ -25,6 +24,7 @@ from agents.services.discovery import (
     start_discovery,
     with_names,
 )
+from agents.services.endings import end_canceled, withdraw
 from agents.services.endpoints import (
     Examination,
     close_doors,
@@ -96,6 +96,7 @@ __all__ = [
     "discovery_canceled",
     "dispatch",
     "drain",
+    "end_canceled",
     "end_quarantined",
     "examine",
     "foresee",

@@ -210,16 +210,6 @@ def cancel_call(call: Call, *, by: Actor) -> bool:
 
 
 @transaction.atomic
-def withdraw(call: Call) -> bool:
-    """End a call that still waits; False when an agent has it, or it has ended."""
-    waiting = Call.objects.filter(pk=call.pk, state=leases.QUEUED)
-    if not waiting.update(state=CANCELED, cancel_asked=True, finished_at=timezone.now()):
-        return False
-    ended(call)
-    return True
-
-
-@transaction.atomic
 def set_priority(call: Call, priority: int, since: datetime) -> bool:
     """Give a waiting call another place in the queue; False when it waits no more."""
     call.priority = priority

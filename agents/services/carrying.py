@@ -18,7 +18,7 @@ from agents.models import Agent, Call
 from agents.models.calls import CANCELED, ERROR, SUCCESS
 from agents.services import breaker
 from agents.services.answers import Answer, Tell
-from agents.services.endings import ended, tell_end
+from agents.services.endings import end_canceled, ended, tell_end
 from agents.services.health import check_soon
 from agents.services.learning import learn
 from agents.services.needs import key_of
@@ -101,6 +101,7 @@ def _wait(lease: Lease[Call], call: Call, why: str) -> None:
     mine = lease.put_back(later, trouble=why, **NOWHERE, attempt=max(lease.attempt - 1, 0))
     if mine and call.trouble != why:
         tell_call(call)
+    end_canceled(Call.objects.filter(pk=call.pk))
 
 
 @transaction.atomic
@@ -113,6 +114,7 @@ def _elsewhere(lease: Lease[Call], call: Call, agent: Agent, error: WhooshError)
     later = timezone.now() + (BUSY_PAUSE if isinstance(error, AgentBusy) else timedelta())
     if lease.put_back(later, trouble=error.message, **NOWHERE, **changed):
         tell_call(call, agent)
+        end_canceled(Call.objects.filter(pk=call.pk))
         leases.wake()
 
 

@@ -12,7 +12,6 @@ from whoosh_site.core.models.people import Team
 from whoosh_site.core.rest import OwnTeam, Part, Strict
 
 LONGEST_WAIT = 300
-MOST_AT_ONCE = 500
 
 
 class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
@@ -120,7 +119,9 @@ class GivenSerializer(Part):
                 return services.read_image(attrs["name"], attrs["image"])
             return services.read_file(attrs["name"], attrs["text"].encode())
         except BadInput as error:
-            raise serializers.ValidationError({"name": error.message}) from None
+            what = "image" if "image" in attrs else "text"
+            said = error.message.removeprefix("attachments: ")
+            raise serializers.ValidationError({what: said}) from None
 
 
 class NewTaskSerializer(Strict):
@@ -167,7 +168,7 @@ class ManySerializer(Strict):
 
     action = serializers.ChoiceField(choices=sorted(services.VERBS))
     ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1), min_length=1, max_length=MOST_AT_ONCE
+        child=serializers.IntegerField(min_value=1), min_length=1, max_length=services.MOST_AT_ONCE
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
@@ -11,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents.models import Call
 from projects import services
 from projects.api.shapes import (
     BriefTaskSerializer,
@@ -20,7 +22,7 @@ from projects.api.shapes import (
     PrioritySerializer,
     TaskSerializer,
 )
-from projects.models import Project, Task
+from projects.models import Attachment, Project, Task
 from whoosh_site.core.openapi import IDEMPOTENCY_KEY
 from whoosh_site.core.rest import REPLAY, ReadView, idempotent
 from whoosh_site.core.rest_policy import IN_EVERY_ZONE, Filters
@@ -76,7 +78,9 @@ class TaskViewSet(ReadView):
         if self.action == "list":
             return rows.brief()
         rows = rows.select_related("project", "team", "created_by", "call")
-        return rows.prefetch_related("artifacts", "attempts", "attachments", "events")
+        rows = rows.defer(*(f"call__{name}" for name in Call.TEXTS))
+        files = Prefetch("attachments", Attachment.objects.defer("content"))
+        return rows.prefetch_related("artifacts", "attempts", files, "events")
 
     @extend_schema(
         request=NewTaskSerializer,
@@ -159,7 +163,7 @@ class TaskViewSet(ReadView):
         wish = ManySerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         data = wish.validated_data
-        tasks = Task.objects.visible_to(request.user).filter(pk__in=data["ids"])
+        tasks = Task.objects.visible_to(request.user).filter(pk__in=data["ids"]).brief()
         done, refused = services.each(tasks, services.VERBS[data["action"]], by=self.actor)
         answer = {
             "done": [task.pk for task in done],

@@ -1,5 +1,6 @@
 """Tasks: work given to agents, every attempt at it, and what came out."""
 
+import math
 from typing import Self
 
 from django.conf import settings
@@ -17,6 +18,17 @@ HELD, SUCCESS, ERROR, CANCELED = "held", "success", "error", "canceled"
 OPEN = (HELD, QUEUED)
 ENDED = (SUCCESS, ERROR, CANCELED, QUARANTINED)
 PRIORITIES = [(1, "1 – most urgent"), (2, "2"), (NORMAL, "3 – normal"), (4, "4"), (5, "5 – least")]
+
+
+NOBODY_FREE = "waits for a free agent"
+
+
+def waits_for(call: Call) -> str:
+    """Return what a waiting call waits for, in words."""
+    rests = math.ceil((call.due_at - timezone.now()).total_seconds())
+    if rests > 1:
+        return f"rests for {rests} s before its next attempt"
+    return call.trouble or NOBODY_FREE
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
@@ -155,8 +167,7 @@ class Task(models.Model):
         """What a waiting task waits for, in words; empty for others."""
         if self.shown_state != QUEUED:
             return ""
-        said = self.call.trouble if self.call is not None else ""
-        return said or "waits for a free agent"
+        return waits_for(self.call) if self.call is not None else NOBODY_FREE
 
 
 class Attachment(models.Model):

@@ -1,7 +1,9 @@
 """Verbs of the projects room: the door pages, API, commands and the runner come in by."""
 
+from projects.schemas import misfit
 from projects.services.given import Given, bytes_of, read_file, read_image
 from projects.services.handling import (
+    MOST_AT_ONCE,
     VERBS,
     Order,
     cancel_task,
@@ -14,11 +16,12 @@ from projects.services.handling import (
     submit_copy,
     submit_task,
 )
-from projects.services.judging import end_quarantined, judge
+from projects.services.judging import end_quarantined, judge, to_be_checked
 from projects.services.projects import change_project, create_project, delete_project
 from projects.services.waiting import wait_for
 
 __all__ = [
+    "MOST_AT_ONCE",
     "VERBS",
     "Given",
     "Order",
@@ -32,6 +35,7 @@ __all__ = [
     "foresee_task",
     "hold_task",
     "judge",
+    "misfit",
     "read_file",
     "read_image",
     "release_task",
@@ -39,5 +43,6 @@ __all__ = [
     "set_priority",
     "submit_copy",
     "submit_task",
+    "to_be_checked",
     "wait_for",
 ]

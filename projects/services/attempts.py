@@ -61,8 +61,8 @@ def wish_of(task: Task, messages: Sequence[Message] = (), **turn: Any) -> agents
 
 def since(task: Task) -> datetime:
     """Return from when a task's turn counts: a retry does not go to the end of the queue."""
-    first = task.attempts.filter(round=task.round).order_by("number").first()
-    return first.created_at if first else timezone.now()
+    begun = task.attempts.filter(round=task.round).order_by("number").values_list("created_at")
+    return next((moment for (moment,) in begun[:1]), timezone.now())
 
 
 def close(task: Task) -> None:

@@ -24,6 +24,8 @@ from whoosh_site.core.permissions import demand
 
 LONGEST_TITLE = 200
 LONGEST_DESCRIPTION = 1_000_000
+MOST_AT_ONCE = 500
+"""Tasks that are handled together."""
 LONGEST_TIME, MOST_TOKENS, MOST_ATTEMPTS = 86_400, 1_000_000, 10
 
 
@@ -82,12 +84,12 @@ def submit_task(
         Attachment(task=task, name=g.name[:200], kind=g.kind, content=g.content, size=g.size)
         for g in order.attachments
     )
-    audit.record(by, "submitted", task)
     note(task, "submitted on hold" if order.held else "submitted", by)
     if order.held:
         agents.foresee(wish_of(task), by=SYSTEM, team=task.team)  # what cannot be is refused now
     else:
         begin(task, Attempt.Kind.FIRST)
+    audit.record(by, "submitted", task)
     return task
 
 
@@ -181,8 +183,10 @@ def hold_task(task: Task, *, by: Actor) -> None:
         Conflict: an agent works on it already, or it has ended.
     """
     demand(by, "task.change", [task.team_id])
-    if not (_taken_back(task) and _move(task, (QUEUED,), state=HELD, call=None)):
-        raise Conflict(f"{task}: only a waiting task can be put on hold; this one waits no more.")
+    # The task's own row first: whoever changes it meanwhile waits, and its call is the newest one.
+    if not (_move(task, (QUEUED,), state=HELD) and _taken_back(task)):
+        raise Conflict(f"{task}: only a waiting task can be put on hold; this one does not wait.")
+    _move(task, (HELD,), call=None)
     _done(task, by, "put on hold")
 
 
@@ -241,14 +245,14 @@ def set_priority(task: Task, priority: int, *, by: Actor) -> None:
     """Give a task another place in the queue.
 
     Raises:
-        Conflict: it has ended.
+        Conflict: it waits no more.
     """
     demand(by, "task.change", [task.team_id])
     _vet_number("priority", priority, 1, 5)
     if not _move(task, OPEN, priority=priority):
         raise Conflict(f"{task}: it has ended already.")
-    if task.call is not None:
-        agents.set_priority(task.call, priority, since(task))
+    if task.call is not None and not agents.set_priority(task.call, priority, since(task)):
+        raise Conflict(f"{task}: an agent works on it already.")
     _done(task, by, f"given priority {priority}")
 
 

@@ -6,9 +6,10 @@ late: what was judged once is not judged again, and what has ended stays ended.
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
 from django.utils import timezone
 
 from agents.models import Call
@@ -16,7 +17,7 @@ from projects import planning, prompts
 from projects.models import Artifact, Attempt, Task
 from projects.models.tasks import CANCELED, ERROR, QUARANTINED, SUCCESS
 from projects.planning import Ending, Record, Step
-from projects.schemas import bare, misfit
+from projects.schemas import bare
 from projects.services.attempts import begin, note
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.leases import QUEUED, Lease
@@ -26,12 +27,22 @@ GONE = Ending("error", "call_gone", "its call was deleted before it was judged")
 STATES = {planning.DONE: SUCCESS, planning.CANCEL: CANCELED, planning.QUARANTINE: QUARANTINED}
 
 
+def to_be_checked(lease: Lease[Attempt]) -> tuple[dict[str, Any], str] | None:
+    """Return the schema and the answer that may miss it; None where there is nothing to check."""
+    answered = Attempt.objects.filter(pk=lease.pk, call__state=SUCCESS, task__schema__isnull=False)
+    return answered.values_list("task__schema", "call__answer").first()
+
+
 @transaction.atomic
-def judge(lease: Lease[Attempt]) -> None:
-    """Say what follows from the end of an attempt's call, and do it."""
-    attempt = Attempt.objects.select_related("task__team", "call").get(pk=lease.pk)
-    task, call = attempt.task, attempt.call
-    ending = _ending(task, call)
+def judge(lease: Lease[Attempt], missed: str = "") -> None:
+    """Say what follows from the end of an attempt's call, and do it.
+
+    `missed` says why the answer does not fit its schema: checking takes too long for a transaction.
+    """
+    attempt = Attempt.objects.select_related("call").get(pk=lease.pk)
+    tasks = Task.objects.select_related("team").select_for_update(of=("self",))
+    task, call = tasks.get(pk=attempt.task_id), attempt.call
+    ending = _ending(call, missed)
     step = planning.following(ending, _record(task, attempt))
     mine = lease.finish(
         STATES.get(step.what, ERROR),
@@ -52,7 +63,7 @@ def judge(lease: Lease[Attempt]) -> None:
         _end(task, attempt, step)
 
 
-def _ending(task: Task, call: Call | None) -> Ending:
+def _ending(call: Call | None, missed: str) -> Ending:
     if call is None:
         return GONE
     return Ending(
@@ -62,17 +73,18 @@ def _ending(task: Task, call: Call | None) -> Ending:
         done_reason=call.done_reason,
         answer=call.answer,
         answer_tokens=call.answer_tokens,
-        misfit=misfit(task.schema, call.answer) if call.state == SUCCESS else "",
+        misfit=missed,
     )
 
 
 def _record(task: Task, attempt: Attempt) -> Record:
-    made = list(task.attempts.filter(round=attempt.round).values_list("kind", "state"))
-    tries = [kind for kind, state in made if kind != Attempt.Kind.REPAIR and state != CANCELED]
+    repair = Attempt.Kind.REPAIR
+    made = task.attempts.filter(round=attempt.round)
+    sent_back = made.filter(kind=repair, error_code=planning.MISFIT)
     return Record(
-        tries=len(tries),
+        tries=made.exclude(kind=repair).exclude(state=CANCELED).count(),
         most=task.most_attempts,
-        repaired=any(kind == Attempt.Kind.REPAIR for kind, _ in made),
+        repaired=attempt.kind == repair or sent_back.exists(),
         cancel_asked=task.cancel_asked,
     )
 
@@ -141,5 +153,6 @@ def _who(call: Call | None) -> str:
 @transaction.atomic
 def end_quarantined(pks: Iterable[int]) -> None:
     """End the tasks of attempts whose judging failed three times."""
-    for attempt in Attempt.objects.filter(pk__in=pks, state=QUARANTINED).select_related("task"):
+    rows = Attempt.objects.filter(pk__in=pks, state=QUARANTINED).select_related("task")
+    for attempt in rows.filter(round=F("task__round")):
         _end(attempt.task, attempt, Step(planning.QUARANTINE, QUARANTINED, attempt.trouble))

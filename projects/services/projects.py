@@ -1,6 +1,8 @@
 """What people do with projects."""
 
-from django.db import transaction
+from typing import Any
+
+from django.db import IntegrityError, transaction
 
 from agents import services as agents
 from projects.live import tell_project
@@ -26,7 +28,7 @@ def create_project(
     demand(by, "project.change", [team.pk])
     project = Project(team=team, name=name.strip(), description=description, created_by=by.user)
     _vet(project)
-    project.save()
+    _save(project)
     audit.record(by, "created", project)
     tell_project(project)
     return project
@@ -45,7 +47,7 @@ def change_project(
     for field, value in news.items():
         setattr(project, field, value)
     _vet(project)
-    project.save(update_fields=list(news))
+    _save(project, update_fields=list(news))
     audit.record(by, "changed", project, {"fields": sorted(news)})
     tell_project(project)
     return project
@@ -67,6 +69,12 @@ def delete_project(project: Project, *, by: Actor) -> None:
 def _vet(project: Project) -> None:
     if not project.name:
         raise BadInput("name: give the project a name.")
-    same = Project.objects.filter(team=project.team, name=project.name).exclude(pk=project.pk)
-    if same.exists():
-        raise Conflict(f"name: {project.team} has a project called {project.name!r} already.")
+
+
+def _save(project: Project, **how: Any) -> None:
+    try:
+        with transaction.atomic():
+            project.save(**how)
+    except IntegrityError:
+        said = f"name: {project.team} has a project called {project.name!r} already."
+        raise Conflict(said) from None

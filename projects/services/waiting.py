@@ -10,5 +10,6 @@ def wait_for(task: Task, seconds: float) -> Task:
     until = time.monotonic() + seconds
     while not task.ended and time.monotonic() < until:
         time.sleep(0.1)
-        task.refresh_from_db()
+        task.refresh_from_db(fields=["state"])
+    task.refresh_from_db()
     return task

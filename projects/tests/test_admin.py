@@ -47,3 +47,11 @@ def test_a_project_is_made_in_the_administration(people, admin):
     admin.post("/admin/projects/project/add/", form)
     project = Project.objects.get()
     assert (project.name, project.created_by) == ("Tides", people.admin)
+
+
+def test_staff_make_projects_only_where_they_are_editors(people, sign_in):
+    people.viewer.is_staff = True
+    people.viewer.save(update_fields=["is_staff"])
+    form = {"team": people.ours.pk, "name": "Tides", "description": ""}
+    sign_in(people.viewer).post("/admin/projects/project/add/", form)
+    assert not Project.objects.exists()

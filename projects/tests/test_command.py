@@ -78,6 +78,7 @@ def test_files_project_and_schema_come_in(oak, command, tmp_path, people):
         (["--capability", "nothing"], "no capability is called 'nothing'"),
         (["--project", "nothing"], "no project is called 'nothing'"),
         (["--priority", "7"], "priority: "),
+        (["--hold", "--wait"], "--wait: "),
         (["--attach", "/no/such/file"], "/no/such/file cannot be read"),
         (["--schema", "/no/such/file"], "/no/such/file cannot be read"),
     ],
@@ -88,3 +89,12 @@ def test_bad_input_exits_with_2_in_one_line(oak, command, words, said):
     assert said in err
     assert len(err.strip().splitlines()) == 1
     assert not Task.objects.exists()
+
+
+def test_a_project_that_several_teams_have_wants_the_team(oak, command, people):
+    for team in (people.ours, people.theirs):
+        services.create_project(name="Tides", team=team, by=SYSTEM)
+    code, _, err = command("count", "--project", "Tides")
+    assert (code, f"Give --team: {people.ours}, {people.theirs}" in err) == (2, True)
+    assert command("count", "--project", "Tides", "--team", str(people.ours))[0] == 0
+    assert Task.objects.get().team == people.ours

@@ -187,6 +187,26 @@ def test_projects_are_made_edited_and_deleted_on_their_pages(browser, people, si
     assert not Project.objects.exists()
 
 
+def test_a_project_page_shows_only_tasks_of_the_readers_teams(oak, submitted, people, page):
+    project = services.create_project(name="Tides", team=people.ours, by=SYSTEM)
+    theirs = services.submit_task(
+        services.Order("theirs"), by=SYSTEM, source="api", team=people.theirs
+    )
+    Task.objects.filter(pk=theirs.pk).update(project=project)
+    assert "theirs" not in page("viewer", f"/projects/{project.pk}/")
+
+
+def test_the_list_comes_back_as_it_was(oak, submitted, browser):
+    task = submitted()
+    form = {"verb": "hold", "task": [task.pk], "back": "?state=queued"}
+    assert browser.post("/tasks/many/", form).url == "/tasks/?state=queued"
+
+
+def test_files_have_to_be_chosen_again_and_the_page_says_so(oak, browser):
+    form = filled(foresee="1", attachments=[SimpleUploadedFile("a.txt", b"one")])
+    assert "Choose the files again" in browser.post("/tasks/new/", form).content.decode()
+
+
 def test_a_project_with_tasks_stays(oak, submitted, people, sign_in):
     project = services.create_project(name="Tides", team=people.ours, by=SYSTEM)
     submitted(project=project)

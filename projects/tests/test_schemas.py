@@ -1,7 +1,11 @@
 """Answers against their schema, and schemas against what a schema may be."""
 
+import functools
+import itertools
+
 import pytest
 
+from projects import schemas
 from projects.schemas import misfit, vet_schema
 from whoosh_site.core.errors import BadInput
 
@@ -32,8 +36,44 @@ def test_a_misfit_says_where_and_why(answer, said):
     assert found.startswith(said) if said else not found
 
 
-def test_without_a_schema_everything_fits():
-    assert misfit(None, "whatever") == ""
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ('{"a": "\\ud83d"}', "it is no JSON"),
+        ('{"a": NaN}', "it is no JSON (NaN is no number in JSON)"),
+        ('{"a": -Infinity}', "it is no JSON (-Infinity is no number in JSON)"),
+    ],
+)
+def test_what_only_some_call_json_is_none(answer, said):
+    assert misfit({"type": "object"}, answer).startswith(said)
+
+
+def test_references_inside_a_schema_are_followed():
+    tree = {
+        "$defs": {
+            "node": {
+                "type": "object",
+                "required": ["n"],
+                "properties": {"n": {"type": "integer"}, "next": {"$ref": "#/$defs/node"}},
+            }
+        },
+        "$ref": "#/$defs/node",
+    }
+    vet_schema(tree)
+    assert misfit(tree, '{"n": 1, "next": {"n": 2}}') == ""
+    assert misfit(tree, '{"n": 1, "next": {"n": "x"}}').startswith("next.n: ")
+
+
+def test_a_schema_that_explodes_ends_after_some_seconds(monkeypatch):
+    monkeypatch.setattr(schemas, "PATIENCE", 0.5)
+    names = [f"d{n}" for n in range(40)]
+    doubled = {
+        name: {"anyOf": [{"$ref": f"#/$defs/{before}"}] * 2}
+        for before, name in itertools.pairwise(names)
+    }
+    schema = {"$defs": {"d0": {"type": "string"}} | doubled, "$ref": "#/$defs/d39"}
+    vet_schema(schema)
+    assert "takes more than 0.5 s" in misfit(schema, "1")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +84,10 @@ def test_without_a_schema_everything_fits():
         ({"$ref": "http://127.0.0.1:9/x.json"}, "are not followed"),
         ({"$ref": "#/nowhere"}, "schema: Pointer '/nowhere' does not exist"),
         ({"type": "string", "pattern": "(["}, "schema.pattern: "),
+        ({"const": "\ud800"}, "schema: it cannot be used"),
+        ({"const": "\x00"}, "schema: it cannot be used: a null character"),
+        ({"const": float("nan")}, "schema: it cannot be used"),
+        (functools.reduce(lambda s, _: {"not": s}, range(5000), {}), "schema: it cannot be used"),
     ],
 )
 def test_what_is_no_schema_is_refused_with_its_place(schema, said):

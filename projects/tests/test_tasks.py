@@ -10,6 +10,7 @@ from django.utils import timezone
 from agents import services as agents
 from agents.errors import UnknownName
 from agents.models import Call
+from agents.tasks import end_canceled_calls
 from projects import services
 from projects.models import Artifact, Attempt, Task
 from projects.tasks import find_overlooked, tidy_tasks
@@ -171,6 +172,18 @@ def test_a_repair_that_misses_too_fails_with_both_texts_kept(oak, done, monkeypa
     assert not task.artifacts.exists()
 
 
+def test_a_repair_that_its_host_failed_is_no_repair(oak, host, submitted, carry, work, monkeypatch):
+    given = [{"n": "three"}, {"n": "four"}, {"n": 4}]
+    monkeypatch.setattr(answers, "instance", lambda schema: given.pop(0))
+    task = submitted(schema=NUMBER)
+    carry("call"), carry("attempt")
+    host.faults.add("status", paths=("/api/chat",), status=500, uses=1)
+    work(task)
+    kinds = [a.kind for a in task.attempts.all()]
+    assert (task.state, kinds) == ("success", ["first", "repair", "retry", "repair"])
+    assert json.loads(task.artifacts.get().content) == {"n": 4}
+
+
 # -- what people do ----------------------------------------------------------------------------
 
 
@@ -238,6 +251,35 @@ def test_run_again_makes_another_version_of_the_result(oak, done, people, work):
     assert task.state == "success"
     assert list(task.artifacts.values_list("version", flat=True)) == [2, 1]
     assert [a.number for a in task.attempts.all()] == [1, 2]
+
+
+def test_a_stale_look_at_a_task_holds_what_it_is_now(oak, submitted, people, work):
+    task = submitted(held=True)
+    stale = Task.objects.get(pk=task.pk)
+    services.release_task(task, by=Actor(people.member))
+    services.hold_task(stale, by=Actor(people.member))
+    assert (stale.state, stale.call) == ("held", None)
+    assert set(Call.objects.values_list("state", flat=True)) == {"canceled"}
+    assert not Attempt.objects.exclude(state="canceled").exists()
+
+
+def test_a_canceled_call_that_comes_back_to_the_queue_ends(oak, submitted, people, work):
+    task = submitted()
+    Call.objects.update(state="running", owner="gone:1:1", attempt=1, agent=oak)
+    services.cancel_task(task, by=Actor(people.member))
+    Call.objects.update(state="queued", owner="", agent=None)  # its runner was stopped
+    agents.drain(oak, by=SYSTEM, on=True)
+    end_canceled_calls()
+    work(task)
+    assert (task.state, task.call.state) == ("canceled", "canceled")
+
+
+def test_while_it_rests_before_the_next_attempt_it_says_so(oak, host, submitted, carry):
+    host.faults.add("cut", paths=("/api/chat",), after=2, uses=1)
+    task = submitted()
+    carry("call"), carry("attempt")
+    task.refresh_from_db()
+    assert task.waits_for == "rests for 2 s before its next attempt"
 
 
 def test_only_what_has_ended_is_run_again(oak, submitted, people):
@@ -348,6 +390,15 @@ def test_an_end_nobody_heard_of_is_found(oak, submitted, work):
     find_overlooked()
     work(task)
     assert (task.state, task.artifacts.get().content) == ("success", "42")
+
+
+def test_a_task_whose_judge_was_given_up_is_ended(oak, submitted, work):
+    task = submitted()
+    Call.objects.update(state="success", answer="42")
+    Attempt.objects.update(state="quarantined", trouble="it failed three times")
+    find_overlooked()
+    task.refresh_from_db()
+    assert (task.state, task.error) == ("quarantined", "it failed three times")
 
 
 def test_a_late_judgement_changes_nothing(oak, submitted, people, carry, work):

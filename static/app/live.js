@@ -35,7 +35,7 @@
     waiting.delete(id);
     const element = document.getElementById(id);
     if (!element) return;
-    if (element.contains(document.activeElement) && document.activeElement.matches('input, select, textarea')) {
+    if (element.contains(document.activeElement) && document.activeElement.matches('input:not([type=checkbox]), select, textarea')) {
       schedule(element);
       return;
     }
@@ -73,8 +73,15 @@
     sign.querySelector('[data-words]').textContent = sign.title;
   }
 
+  // A stream that begins to be drawn wants its pieces from the start, also where its topic was
+  // watched before.
+  function drawn() {
+    const streams = [...document.querySelectorAll('[data-stream]')].map((element) => element.dataset.stream);
+    return [...topics(), '|', ...streams].join(' ');
+  }
+
   function watch() {
-    watched = topics().join(' ');
+    watched = drawn();
     socket.send(JSON.stringify({ watch: topics(), since: seq }));
   }
 
@@ -85,7 +92,7 @@
   });
   document.addEventListener('htmx:after:swap', () => {
     const open = socket?.readyState === WebSocket.OPEN;
-    if (open && topics().join(' ') !== watched) watch();
+    if (open && drawn() !== watched) watch();
   });
   document.addEventListener('htmx:ws:close', (event) => {
     show('off');

@@ -26,6 +26,7 @@ class Command(WhooshCommand):
         parser.add_argument("title", help="what to do, in one line")
         parser.add_argument("--description", default="", help="the rest of what to do")
         parser.add_argument("--project", default="", help="name of a project")
+        parser.add_argument("--team", default="", help="whose project it is, if several have it")
         parser.add_argument("--agent", default="", help="only this agent")
         parser.add_argument("--model", default="", help="only this model")
         parser.add_argument("--capability", default="", help="an agent good at this")
@@ -59,7 +60,9 @@ class Command(WhooshCommand):
             token_limit=options["token_limit"],
             held=options["hold"],
         )
-        project = _project(options["project"])
+        if options["hold"] and options["wait"]:
+            raise BadInput("--wait: a task on hold does not end by itself; leave one of them out.")
+        project = _project(options["project"], options["team"])
         task = services.submit_task(order, by=SYSTEM, source=Task.Source.COMMAND, project=project)
         if options["wait"]:
             task = self._wait(task)
@@ -91,10 +94,14 @@ def _somebody_works() -> bool:
     return any(not is_dead(owner) for owner in owners)
 
 
-def _project(name: str) -> Project | None:
+def _project(name: str, team: str) -> Project | None:
     if not name:
         return None
-    found = list(Project.objects.filter(name=name).order_by("pk")[:1])
+    rows = Project.objects.filter(name=name).select_related("team")
+    found = list(rows.filter(team__name=team) if team else rows)
+    if len(found) > 1:
+        teams = ", ".join(sorted(project.team.name for project in found))
+        raise BadInput(f"--project: several teams have a project {name!r}. Give --team: {teams}.")
     if not found:
         names = ", ".join(Project.objects.values_list("name", flat=True)[:20])
         raise NotFound(f"project: no project is called {name!r}. There are: {names or 'none yet'}.")
@@ -106,7 +113,7 @@ def _schema(file: str) -> dict[str, Any] | None:
         return None
     try:
         schema = json.loads(_read(file))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"--schema: {file} is no JSON: {error}") from None
     if not isinstance(schema, dict):
         raise BadInput(f"--schema: {file} holds no JSON object.")

@@ -52,7 +52,6 @@ class Wish:
     """Agents that failed this work before: others first."""
 
 
-@transaction.atomic
 def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder: str = "") -> Call:
     """Record a call; a runner takes it within milliseconds, unless this process holds it.
 
@@ -74,9 +73,10 @@ def ask(wish: Wish, *, by: Actor, source: str, team: Team | None = None, holder:
         until = timezone.now() + leases.LEASE
         call.state, call.owner, call.lease_until = leases.RUNNING, holder, until
         call.attempt = 1
-    call.save(force_insert=True)
-    tell_call(call)
-    leases.wake()
+    with transaction.atomic():  # only here: SQLite lets one write at a time
+        call.save(force_insert=True)
+        tell_call(call)
+        leases.wake()
     return call
 
 

@@ -143,7 +143,7 @@ def _succeeded(found: Sequence[_Success]) -> list[None]:
         hosts: dict[tuple[int, str], list[_Success]] = {}
         for one in done:
             hosts.setdefault((one.placement.agent.pk, one.placement.model), []).append(one)
-        for calls in hosts.values():
+        for _, calls in sorted(hosts.items()):  # in one order everywhere: no deadlock
             learn(calls[-1].placement, [one.fields for one in calls])
     leases.wake()
     return [None] * len(found)

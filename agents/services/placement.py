@@ -89,9 +89,10 @@ class Pass:
         return self.placed
 
     def _choose_in_turn(self, first: list[Call]) -> None:
-        lengths = self.board.waiting.kinds
+        counted = self.board.waiting.kinds  # of a long queue a second old: 0 is not known
         lines = {
-            call.need_key: Line(call, lengths.get(call.need_key, 1), self.room) for call in first
+            call.need_key: Line(call, min(counted.get(call.need_key) or self.room, self.room))
+            for call in first
         }
         turns = [(call.turn_at, call.need_key) for call in first]
         while turns and len(self.chosen) < self.room:

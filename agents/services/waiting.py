@@ -110,10 +110,10 @@ _first = Prepared(_first_calls, now=datetime)
 class Line:
     """The calls of one kind of need in the order of their turn; read when they are needed."""
 
-    def __init__(self, first: Call, length: int, most: int) -> None:
-        """Begin with the first of about `length`, of whom at most `most` are taken."""
+    def __init__(self, first: Call, most: int) -> None:
+        """Begin with the first; no more than `most` are read."""
         self._key = first.need_key
-        self._length = min(length, most)
+        self._most = most
         self._rows = [first]
         self._taken: list[int] = []
 
@@ -125,14 +125,14 @@ class Line:
 
     def next_turn(self) -> datetime | None:
         """Return when the next one came."""
-        if not self._rows and len(self._taken) < self._length:
+        if not self._rows and len(self._taken) < self._most:
             self._rows = self._more()
         return self._rows[0].turn_at if self._rows else None
 
     def _more(self) -> list[Call]:
         """Read a few at first: what is not placed is read in vain."""
         alike = Call.objects.due().filter(need_key=self._key).exclude(pk__in=self._taken)
-        number = min(4 * len(self._taken), self._length)
+        number = min(4 * len(self._taken), self._most)
         return list(alike.order_by("turn_at", "pk").defer(*Call.HEARD)[:number])
 
 

@@ -414,6 +414,7 @@ def test_nothing_goes_where_it_cannot_be_done(need, found):
     held = next(one for one in taken.held if one.name == winner.model)
     assert taken.status in ("online", "degraded", "overloaded")
     assert taken.busy < taken.slots
+    assert held.slots is None or held.going < held.slots
     assert not taken.open_for
     assert not need.context or held.context is None or held.context >= need.context
     assert not need.agent or need.agent == taken.name

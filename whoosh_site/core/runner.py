@@ -38,7 +38,7 @@ LIFE = 1800.0
 TICK = 1.0
 BEAT = 5.0
 LOOK_EVERY = 0.01
-LEAST_REST, RESTS, LONGEST_REST = 0.003, 2.0, 0.05
+LEAST_REST, RESTS, LONGEST_REST = 0.003, 4.0, 0.06
 """Seconds between two claims, and how many times as long as a claim took: a burst gathers."""
 
 

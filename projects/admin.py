@@ -125,6 +125,7 @@ class TaskAdmin(ReadOnlyAdmin):
     list_display = [
         "id", "title", "state_shown", "priority", "project", "agent", "created_by", CREATED,
     ]  # fmt: skip
+    list_display_links = ["title"]
     list_filter = [
         ByState,
         "priority",

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 @pytest.fixture(scope="module")
 def slow(home):
     """An agent that takes one call at a time, slowly."""
-    with running(FakeHost("ollama", models=("slow:1b",), slots=1, tps=15, tokens=120)) as host:
+    with running(FakeHost("ollama", models=("slow:1b",), slots=1, tps=40, tokens=120)) as host:
         home.add_agent("snail", host.url, name="SNAIL", slots=1, capabilities=["patience"])
         yield host
 
@@ -103,6 +103,7 @@ def test_the_queue_shows_who_is_next_and_ticked_tasks_are_handled_together(
     page.wait_for_timeout(2500)  # the list was fetched again: what is ticked stays so
     page.get_by_role("button", name="Hold").click()
     expect(page.locator("main")).to_contain_text("2 tasks put on hold")
+    page.goto("/tasks/")
     expect(page.locator("tr", has_text="The second").first).to_contain_text("On hold")
     seen.shoot("tasks")
     assert seen.axe() == []

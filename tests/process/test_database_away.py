@@ -15,7 +15,7 @@ from tests.process.installation import Installation, database, eventually
 from tests.process.relay import Relay
 from tests.process.test_chaos import GENEROUS, HOST, Load, outcome, right, serves
 
-pytestmark = [pytest.mark.process, pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.process, pytest.mark.soak, pytest.mark.timeout(400)]
 
 AWAY = 30.0
 SOON = 15.0

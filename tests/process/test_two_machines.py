@@ -26,7 +26,7 @@ def _alone() -> bool:
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.chaos,
+    pytest.mark.soak,
     pytest.mark.timeout(300),
     pytest.mark.skipif(
         not os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="needs PostgreSQL"

@@ -97,6 +97,13 @@ def test_every_room_stands_in_the_contracts():
 # -- sizes -------------------------------------------------------------------------------------
 
 
+def test_every_test_is_run_and_every_room_counted_by_the_gate():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    rooms = {path.relative_to(ROOT).parts[0] for path in sources() if "tests" in path.parts}
+    assert set(settings["pytest"]["ini_options"]["testpaths"]) >= rooms
+    assert set(settings["coverage"]["run"]["source"]) >= rooms - {"tests"}
+
+
 def worst(sizes: list[tuple[int, str]], wall: int) -> str:
     """Return the ten largest as lines, or nothing while all keep below the wall."""
     largest = sorted(sizes, reverse=True)[:10]

@@ -103,14 +103,19 @@ def test_different_files_are_shown_on_the_models_page(open_page, pine, look):
 def test_a_model_is_loaded_pinned_and_unloaded_by_buttons(open_page, pine):
     page = model_page(open_page, "tiny:1b").page
     row = page.locator("tr", has_text="PINE spare")
-    row.get_by_role("button", name="Load").click()
+
+    def press(button: str, said: str) -> None:
+        row.get_by_role("button", name=button, exact=True).click()
+        expect(page.get_by_role("alert").first).to_contain_text(f"tiny:1b on PINE spare: {said}")
+
+    press("Load", "it is under way")
     expect(row).to_contain_text("for 5 min", timeout=15000)
-    row.get_by_role("button", name="Pin").click()
+    press("Pin", "it stays in memory")
     expect(row).to_contain_text("for good", timeout=15000)
     expect(row).to_contain_text("pinned")
     expect(row.get_by_role("button", name="Unload")).to_be_hidden()
-    row.get_by_role("button", name="Unpin").click()
-    row.get_by_role("button", name="Unload").click()
+    press("Unpin", "it is pinned no longer")
+    press("Unload", "it is under way")
     expect(row.get_by_role("button", name="Load")).to_be_visible(timeout=15000)
     page.get_by_label("Time after each call").fill("2h")
     page.get_by_role("button", name="Save").click()

@@ -120,7 +120,4 @@ def test_a_host_that_asks_shows_at_once_and_is_let_in(open_page, home, look):
         page.goto("/admin/agents/agent/")
         delete(page, "rowan")
     page.goto("/admin/agents/joinrequest/")
-    page.locator("tr", has_text="rowan").get_by_role("checkbox").check()
-    page.get_by_label("Action:").select_option(label="Delete selected join requests")
-    page.get_by_role("button", name="Go").click()
-    page.get_by_role("button", name="Yes, I’m sure").click()
+    delete(page, "rowan", "join requests")

@@ -107,10 +107,10 @@ def test_the_admin_form_tests_an_endpoint_before_saving_and_says_what_it_found(o
     delete(page, "maple")
 
 
-def delete(page: Any, name: str) -> None:
-    """Delete an agent by the admin's action."""
+def delete(page: Any, name: str, kind: str = "agents") -> None:
+    """Delete an agent, or another row, by the admin's action."""
     page.locator("tr", has_text=name).get_by_role("checkbox").check()
-    page.get_by_label("Action:").select_option(label="Delete selected agents")
+    page.get_by_label("Action:").select_option(label=f"Delete selected {kind}")
     page.get_by_role("button", name="Go").click()
     page.get_by_role("button", name="Yes, I’m sure").click()
     expect(page.locator("main")).to_contain_text("Successfully deleted")

@@ -114,7 +114,7 @@ def test_a_model_is_loaded_pinned_and_unloaded_by_buttons(open_page, pine):
     expect(row).to_contain_text("for good", timeout=15000)
     expect(row).to_contain_text("pinned")
     expect(row.get_by_role("button", name="Unload")).to_be_hidden()
-    press("Unpin", "it is pinned no longer")
+    press("Unpin", "it is no longer pinned")
     press("Unload", "it is under way")
     expect(row.get_by_role("button", name="Load")).to_be_visible(timeout=15000)
     page.get_by_label("Time after each call").fill("2h")

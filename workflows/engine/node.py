@@ -1,0 +1,237 @@
+"""What a node type is, and what it may see and do while it runs."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol
+
+from workflows.engine.document import CONTINUE, OUTPUT, NodeSpec
+from workflows.engine.errors import NodeError
+from workflows.engine.items import Item, Items, Outputs
+from workflows.engine.parameters import Field
+from workflows.engine.scripts import CodeResult, Column, Scope, Scripts
+from workflows.engine.values import UNDEFINED
+
+
+class Answer(Protocol):
+    """An HTTP answer whose body is read in pieces (`whoosh_site.core.http.Answer`)."""
+
+    status: int
+    headers: Mapping[str, str]
+    url: str
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes."""
+        ...
+
+    async def read(self) -> bytes:
+        """Return the whole body."""
+        ...
+
+
+class Outside(Protocol):
+    """What nodes reach beyond the run. Handed in: nodes import no service."""
+
+    timezone: str
+    file_roots: Sequence[str]
+    python: bool  # whether Python code may run
+
+    async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
+        """Store bytes; returns the record that goes into an item's `binary`."""
+        ...
+
+    async def bytes_of(self, record: Mapping[str, Any]) -> bytes:
+        """Return the bytes of a record; NodeError when this run does not hold it."""
+        ...
+
+    def http(self, method: str, url: str, **options: Any) -> AbstractAsyncContextManager[Answer]:
+        """Open one request through the address policy; options as `core.http.Door.stream`."""
+        ...
+
+    async def run_workflow(
+        self, which: Mapping[str, Any], items: Items, *, wait: bool, parent: "Context"
+    ) -> Items:
+        """Run another workflow: `{"id": ...}`, `{"document": {...}}` or `{"file": ...}`."""
+        ...
+
+    async def run_python(self, source: str, items: Items, *, each: bool) -> CodeResult:
+        """Run Python in its own confined process."""
+        ...
+
+    async def recall(self, scope: str, keys: Sequence[str]) -> set[str]:
+        """Return which of the keys earlier runs have remembered under this scope."""
+        ...
+
+    async def remember(self, scope: str, keys: Sequence[str], *, most: int) -> None:
+        """Remember keys for later runs; only the newest `most` are kept."""
+        ...
+
+    async def forget(self, scope: str) -> None:
+        """Forget all keys of a scope."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, cancelable."""
+        ...
+
+
+@dataclass
+class Context:
+    """One run of one node: its data, its parameters, and the way outside."""
+
+    node: NodeSpec
+    inputs: list[Items | None]  # by input index; None where nothing arrived
+    parameters: Mapping[str, Any]  # with defaults; expressions unresolved
+    scope: Scope
+    scripts: Scripts
+    outside: Outside
+    state: dict[str, Any]  # the node's own, kept from run to run of one execution
+    static: dict[str, Any]  # the node's static data, kept from execution to execution
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    first_index: int = 0  # of the items, when they are a chunk of a longer list
+    warnings: list[str] = field(default_factory=list)
+    logs: list[str] = field(default_factory=list)
+
+    @property
+    def items(self) -> Items:
+        """What came in at the first input."""
+        return self.inputs[0] if self.inputs and self.inputs[0] is not None else []
+
+    @property
+    def version(self) -> float:
+        """The node's typeVersion."""
+        return self.node.version
+
+    @property
+    def run_index(self) -> int:
+        """How often this node ran before in this execution."""
+        return self.scope.run_index
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether an item that fails becomes an item with an error instead of ending the run."""
+        return self.node.on_error in (CONTINUE, OUTPUT)
+
+    def warn(self, message: str) -> None:
+        """Add a warning to the run; the same one twice counts once."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+    def value(self, path: str, index: int = 0, default: Any = UNDEFINED) -> Any:
+        """Return a parameter for one item: `options.fieldToSplit`, expressions resolved.
+
+        A resource locator gives its value. Without `default`, what is missing is None.
+
+        Raises:
+            NodeError: its expression failed for this item (with the item's index).
+        """
+        found: Any = self.parameters
+        for part in path.split("."):
+            if isinstance(found, list) and part.isdecimal():
+                found = found[int(part)] if int(part) < len(found) else UNDEFINED
+            else:
+                found = found.get(part, UNDEFINED) if isinstance(found, Mapping) else UNDEFINED
+            if isinstance(found, str) and found.startswith("="):
+                found = self.resolved(found, index)
+        if found is UNDEFINED:
+            return None if default is UNDEFINED else default
+        found = self.resolved(found, index)
+        if isinstance(found, dict) and found.get("__rl") is True:
+            return found.get("value")
+        return found
+
+    def resolved(self, value: Any, index: int = 0) -> Any:
+        """Return a value with all expressions in it resolved for one item."""
+        if isinstance(value, str):
+            if value.startswith("=") and value in self.columns:
+                return self._from_column(self.columns[value], index)
+            return value
+        if isinstance(value, Mapping):
+            return {key: self.resolved(one, index) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.resolved(one, index) for one in value]
+        return value
+
+    def _from_column(self, column: Column, index: int) -> Any:
+        if index in column.errors:
+            error = column.errors[index]
+            error.item = index + self.first_index
+            raise error
+        return column.values.get(index, UNDEFINED)
+
+    async def evaluate(self, template: str, index: int = 0, **extra: Any) -> Any:
+        """Evaluate one expression now, with more names than usual (`$response=...`)."""
+        names = {f"${name}": value for name, value in extra.items()}
+        scope = replace(self.scope, extra={**self.scope.extra, **names})
+        columns = await self.scripts.evaluate([template], scope, [index])
+        return self._from_column(columns[0], index)
+
+    def failed(self, error: Exception, index: int) -> Item:
+        """Return the item that stands for an input item that failed."""
+        message = error.message if isinstance(error, NodeError) else str(error)
+        return {"json": {"error": message}, "pairedItem": {"item": index}}
+
+    def each(self) -> Iterator[tuple[int, Item]]:
+        """Go through the items of the first input with their indexes."""
+        return iter(enumerate(self.items))
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """A parameter value of n8n's node that does nothing here: using it fails by its name.
+
+    `path` is a parameter, `values` those that are not there (empty: any value but the default).
+    """
+
+    path: str
+    values: tuple[Any, ...] = ()
+    why: str = "is not supported"
+
+
+class Node:
+    """A node type. One file each on the shelf; no state of its own."""
+
+    key: ClassVar[str]  # n8n's type, such as "n8n-nodes-base.set"
+    label: ClassVar[str]
+    group: ClassVar[str] = "Transform"
+    icon: ClassVar[str] = "box"
+    hint: ClassVar[str] = ""
+    versions: ClassVar[tuple[float, ...]] = (1,)
+    fields: ClassVar[tuple[Field, ...]] = ()
+    unsupported: ClassVar[tuple[Unsupported, ...]] = ()
+    credentials: ClassVar[tuple[str, ...]] = ()
+    input_names: ClassVar[tuple[str, ...]] = ("main",)
+    output_names: ClassVar[tuple[str, ...]] = ("main",)
+    starts: ClassVar[bool] = False  # a run may begin here
+    chunks: ClassVar[bool] = False  # items do not know of each other: may run in pieces
+    only_first: ClassVar[bool] = False  # parameters are read for the first item only
+    reaches_out: ClassVar[bool] = False  # does something outside, or uses the clock or chance
+
+    @classmethod
+    def inputs_of(cls, parameters: Mapping[str, Any], version: float) -> tuple[str, ...]:
+        """Return the names of the inputs; some nodes have as many as a parameter says."""
+        return cls.input_names
+
+    @classmethod
+    def outputs_of(cls, parameters: Mapping[str, Any], version: float) -> tuple[str, ...]:
+        """Return the names of the outputs, the error output left out."""
+        return cls.output_names
+
+    @classmethod
+    def needed_inputs(cls, parameters: Mapping[str, Any], version: float) -> Sequence[int] | int:
+        """Return which inputs must have come, or how many, before a waiting node may run."""
+        return 1
+
+    @classmethod
+    def fields_of(cls, version: float) -> tuple[Field, ...]:
+        """Return the fields; where versions differ altogether, those of this one."""
+        return cls.fields
+
+    async def run(self, context: Context) -> Outputs:
+        """Do the node's work; returns items by output index.
+
+        Raises:
+            NodeError: it failed; with `item` set where one item is to blame.
+            Parked: it waits for a time or a call.
+        """
+        raise NotImplementedError

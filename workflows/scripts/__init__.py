@@ -1,0 +1,1 @@
+"""JavaScript in confined processes, behind `workflows.engine.scripts`."""

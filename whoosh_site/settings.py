@@ -153,6 +153,10 @@ Q_CLUSTER = {
     },
 }
 
+# --- Workflows -------------------------------------------------------------------------------
+HTTP_ALLOW = env.names("WHOOSH_HTTP_ALLOW")
+FILE_ROOTS = env.names("WHOOSH_FILE_ROOTS")
+
 # --- People ----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = ["whoosh_site.core.auth.NameOrEmailBackend"]

@@ -172,14 +172,17 @@ class Context:
         What no item changes is looked at once; parts of a value are read column by column.
         """
         if isinstance(value, str) and value.startswith("=") and value in self.columns:
-            column = self.columns[value]
-            if column.errors:
-                return lambda index: self._from_column(column, index)
-            values = column.values
-            return lambda index: values.get(index, UNDEFINED)
+            return self.column_reader(self.columns[value])
         if isinstance(value, Mapping | list) and any(templates((), {"": value})):
             return lambda index: self.resolved(value, index)
         return lambda index: value
+
+    def column_reader(self, column: Column) -> Callable[[int], Any]:
+        """Return what gives the values of a column by item index, or raises their errors."""
+        if column.errors:
+            return lambda index: self._from_column(column, index)
+        values = column.values
+        return lambda index: values.get(index, UNDEFINED)
 
     def _from_column(self, column: Column, index: int) -> Any:
         if index in column.errors:

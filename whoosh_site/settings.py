@@ -32,6 +32,7 @@ PROCESS = env.text("WHOOSH_PROCESS", "command")
 INSTALLED_APPS = [
     "whoosh_site.core.apps.CoreConfig",
     "agents.apps.AgentsConfig",
+    "workflows.apps.WorkflowsConfig",
     "projects.apps.ProjectsConfig",
     "whoosh_site.core.apps.AdminConfig",
     "django.contrib.auth",

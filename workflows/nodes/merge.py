@@ -163,7 +163,9 @@ def _pairs(context: Context) -> list[tuple[str, str]]:
 def _put_out(context: Context, found: Matches) -> Items:
     mode, source = context.value("joinMode"), context.value("outputDataFrom", default="both")
     if mode == "keepMatches" and source != "both":
-        return _once([pair[0 if source == "input1" else 1] for pair in found.matched])
+        if source == "input1":
+            return _once([one for one, _ in found.matched])
+        return [other for _, other in found.matched]
     if mode == "keepNonMatches":
         if source != "both":
             return found.only_first if source == "input1" else found.only_second

@@ -1,6 +1,7 @@
 """The fields of Merge in its three shapes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from workflows.engine.parameters import (
     Field,
@@ -28,10 +29,17 @@ CLASHES = {
     "preferInput2": "Prefer Input 2 Version",
     "preferLast": "Prefer Last Input Version",
 }
-PAIRS = groups(
-    "mergeByFields", "Fields to Match",
-    group("values", "Values", text("field1", "Input 1 Field"), text("field2", "Input 2 Field")),
-)  # fmt: skip
+
+
+def pairs_field(first: str, second: str) -> Field:
+    """Return the field for pairs of names to match by."""
+    return groups(
+        "mergeByFields", "Fields to Match",
+        group("values", "Values", text("field1", first), text("field2", second)),
+    )  # fmt: skip
+
+
+PAIRS = pairs_field("Input 1 Field", "Input 2 Field")
 CLASH = groups(
     "clashHandling", "Clash Handling",
     group(
@@ -105,10 +113,7 @@ FIELDS = (
         BY_FIELDS,
         flag("advanced", "Fields To Match Have Different Names"),
         text("fieldsToMatchString", "Fields to Match", when={"advanced": [False]}),
-        Field(
-            PAIRS.name, PAIRS.label, PAIRS.kind, {}, fields=PAIRS.fields, many=True,
-            when={"advanced": [True]},
-        ),
+        replace(PAIRS, when={"advanced": [True]}),
     ),
     *_output(FROM, BY_FIELDS),
     choice(

@@ -32,6 +32,7 @@ PROCESS = env.text("WHOOSH_PROCESS", "command")
 INSTALLED_APPS = [
     "whoosh_site.core.apps.CoreConfig",
     "agents.apps.AgentsConfig",
+    "workflows.apps.WorkflowsConfig",
     "projects.apps.ProjectsConfig",
     "whoosh_site.core.apps.AdminConfig",
     "django.contrib.auth",
@@ -152,6 +153,10 @@ Q_CLUSTER = {
         },
     },
 }
+
+# --- Workflows -------------------------------------------------------------------------------
+HTTP_ALLOW = env.names("WHOOSH_HTTP_ALLOW")
+FILE_ROOTS = env.names("WHOOSH_FILE_ROOTS")
 
 # --- People ----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "core.User"

@@ -66,6 +66,10 @@ class Outside(Protocol):
         """Remember keys for later runs; only the newest `most` are kept."""
         ...
 
+    async def newest(self, scope: str) -> str | None:
+        """Return the key that was remembered last under a scope; None when there is none."""
+        ...
+
     async def forget(self, scope: str) -> None:
         """Forget all keys of a scope."""
         ...

@@ -1,0 +1,25 @@
+"""What pages of this room watch, and how its services tell them."""
+
+from whoosh_site.core import live
+from whoosh_site.core.live import topics
+from whoosh_site.core.models.people import User
+from workflows.models import Workflow
+
+topics.declare_lists("workflows")
+
+
+def tell(workflow: Workflow) -> None:
+    """Let the pages that show this workflow know that it changed."""
+    live.announce("workflows", f"workflow:{workflow.pk}", teams=[workflow.team_id])
+
+
+@topics.topics.add
+class WorkflowTopic(topics.Topic):
+    """One workflow's page."""
+
+    key = "workflow"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return Workflow.objects.visible_to(user).filter(pk=pk).exists()

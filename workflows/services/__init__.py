@@ -1,0 +1,56 @@
+"""Verbs of the workflows room: the door pages, API, commands and the runner come in by."""
+
+from workflows.services.finding import find_team, find_workflow
+from workflows.services.importing import (
+    COPY,
+    SAME_NAME,
+    VERSION,
+    Imported,
+    import_workflows,
+    read_workflows,
+)
+from workflows.services.versions import (
+    diff_versions,
+    find_version,
+    name_version,
+    restore_version,
+    save_version,
+)
+from workflows.services.workflows import (
+    activate_workflow,
+    archive_workflow,
+    bring_back,
+    copy_workflow,
+    create_workflow,
+    deactivate_workflow,
+    delete_workflow,
+    export_text,
+    rename_workflow,
+    tag_workflow,
+)
+
+__all__ = [
+    "COPY",
+    "SAME_NAME",
+    "VERSION",
+    "Imported",
+    "activate_workflow",
+    "archive_workflow",
+    "bring_back",
+    "copy_workflow",
+    "create_workflow",
+    "deactivate_workflow",
+    "delete_workflow",
+    "diff_versions",
+    "export_text",
+    "find_team",
+    "find_version",
+    "find_workflow",
+    "import_workflows",
+    "name_version",
+    "read_workflows",
+    "rename_workflow",
+    "restore_version",
+    "save_version",
+    "tag_workflow",
+]

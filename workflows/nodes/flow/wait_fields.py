@@ -17,6 +17,12 @@ from workflows.engine.parameters import (
 
 UNITS = {"seconds": "Seconds", "minutes": "Minutes", "hours": "Hours", "days": "Days"}
 METHODS = {name: name for name in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")}
+AUTHENTICATION = {
+    "none": "None",
+    "basicAuth": "Basic Auth",
+    "headerAuth": "Header Auth",
+    "jwtAuth": "JWT Auth",
+}
 FORM_KINDS = {
     "checkbox": "Checkboxes",
     "html": "Custom HTML",
@@ -46,8 +52,7 @@ INTERVAL = (
 WEBHOOK = (
     choice(
         "incomingAuthentication", "Authentication",
-        {"none": "None", "basicAuth": "Basic Auth", "headerAuth": "Header Auth", "jwtAuth": "JWT Auth"},
-        "none",
+        AUTHENTICATION, "none",
     ),
     choice("httpMethod", "HTTP Method", METHODS, "GET", hint="The method of the call waited for."),
     choice("responseMode", "Respond", RESPONSE, "onReceived"),
@@ -78,7 +83,8 @@ FORM = (
             choice("fieldType", "Element Type", FORM_KINDS, "text"),
             text("placeholder", "Placeholder"),
             groups(
-                "fieldOptions", "Field Options", group("values", "Values", text("option", "Option")),
+                "fieldOptions", "Field Options",
+                group("values", "Values", text("option", "Option")),
                 when={"fieldType": ["dropdown", "checkbox", "radio"]},
             ),
             flag("multiselect", "Multiple Choice", when={"fieldType": ["dropdown"]}),
@@ -139,8 +145,8 @@ FORM_OPTIONS = collection(
         group(
             "values", "Values",
             choice(
-                "respondWith", "Respond With", {"text": "Form Submitted Text", "redirect": "Redirect URL"},
-                "text",
+                "respondWith", "Respond With",
+                {"text": "Form Submitted Text", "redirect": "Redirect URL"}, "text",
             ),
             text("formSubmittedText", "Text to Show", "Your response has been recorded"),
             text("redirectUrl", "URL to Redirect to"),

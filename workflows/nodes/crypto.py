@@ -158,12 +158,6 @@ def generated(kind: str, length: Any) -> str:
     """Return a random text of a kind: uuid, or this many signs of ascii, base64 or hex."""
     if kind == "uuid":
         return str(uuid.uuid4())
-    try:
-        count = int(length)
-    except (TypeError, ValueError) as error:
-        raise NodeError(f"The length {length!r} is no number.") from error
-    if not 0 < count <= LONGEST:
-        raise NodeError(f"The length must be between 1 and {LONGEST}.")
     letters = {
         "hex": "0123456789abcdef",
         "base64": string.ascii_letters + string.digits,
@@ -171,4 +165,10 @@ def generated(kind: str, length: Any) -> str:
     }.get(kind)
     if letters is None:
         raise NodeError(f"The type {kind!r} is not there.")
+    try:
+        count = int(length)
+    except (TypeError, ValueError) as error:
+        raise NodeError(f"The length {length!r} is no number.") from error
+    if not 0 < count <= LONGEST:
+        raise NodeError(f"The length must be between 1 and {LONGEST}.")
     return "".join(secrets.choice(letters) for _ in range(count))

@@ -2,6 +2,7 @@
 
 import json as json_text
 import time
+import warnings
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -69,7 +70,11 @@ class Jwt(Node):
         """Give each item's token, or what is in it."""
 
         async def work(index: int, one: Item) -> Items:
-            made = _made(context, str(context.value("operation", index)), index)
+            with warnings.catch_warnings(record=True) as weak:  # a passphrase that is too short
+                warnings.simplefilter("always")
+                made = _made(context, str(context.value("operation", index)), index)
+            for warning in weak:
+                context.warn(str(warning.message))
             return [{"json": made, "pairedItem": {"item": index}}]
 
         return [await blobs.for_each(context, work)]

@@ -333,7 +333,7 @@ def _ended_well(
         outputs = _errors_apart(outputs, inputs, count)
     if spec.always_output and not (outputs and outputs[0]):
         pairs = [
-            {"item": n, **({"input": i} if i else {})}
+            {"item": n, "input": i}
             for i, items in enumerate(inputs)
             for n in range(len(items or ()))
         ]

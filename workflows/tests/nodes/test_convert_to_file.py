@@ -107,8 +107,8 @@ def test_an_event_is_read_back(run):
         "recurrenceRule": "FREQ=WEEKLY;COUNT=3",
     }
     found = converted(
-        run, "iCal", [{}], title="Talk", start="2024-01-03T10:00:00", end="2024-01-03T11:00:00+01:00",
-        additionalFields=more,
+        run, "iCal", [{}], title="Talk", start="2024-01-03T10:00:00",
+        end="2024-01-03T11:00:00+01:00", additionalFields=more,
     )  # fmt: skip
     (back,) = run(ExtractFromFile, {"operation": "fromIcs"}, found)
     (event,) = back[0]["json"]["data"]["events"]

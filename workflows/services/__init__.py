@@ -1,5 +1,6 @@
 """Verbs of the workflows room: the door pages, API, commands and the runner come in by."""
 
+from workflows.services.fetching import fetch_document
 from workflows.services.finding import find_team, find_workflow
 from workflows.services.importing import (
     COPY,
@@ -13,6 +14,7 @@ from workflows.services.versions import (
     diff_versions,
     find_version,
     name_version,
+    relabeled,
     restore_version,
     save_version,
 )
@@ -20,11 +22,13 @@ from workflows.services.workflows import (
     activate_workflow,
     archive_workflow,
     bring_back,
+    change_workflow,
     copy_workflow,
     create_workflow,
     deactivate_workflow,
     delete_workflow,
     export_text,
+    file_name,
     rename_workflow,
     tag_workflow,
 )
@@ -37,18 +41,22 @@ __all__ = [
     "activate_workflow",
     "archive_workflow",
     "bring_back",
+    "change_workflow",
     "copy_workflow",
     "create_workflow",
     "deactivate_workflow",
     "delete_workflow",
     "diff_versions",
     "export_text",
+    "fetch_document",
+    "file_name",
     "find_team",
     "find_version",
     "find_workflow",
     "import_workflows",
     "name_version",
     "read_workflows",
+    "relabeled",
     "rename_workflow",
     "restore_version",
     "save_version",

@@ -1,5 +1,6 @@
 """What people do with workflows: make, rename, tag, copy, activate, archive, delete, export."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from django.db import transaction
@@ -181,6 +182,29 @@ def delete_workflow(workflow: Workflow, *, by: Actor) -> None:
     audit.record(by, "deleted", workflow)
     tell(workflow)
     workflow.delete()
+
+
+@transaction.atomic
+def change_workflow(
+    workflow: Workflow,
+    *,
+    by: Actor,
+    name: str | None = None,
+    tags: Iterable[str] | None = None,
+    archived: bool | None = None,
+) -> None:
+    """Rename, tag, archive or bring back, all or nothing. Raises as these do."""
+    if name is not None:
+        rename_workflow(workflow, name, by=by)
+    if tags is not None:
+        tag_workflow(workflow, tags, by=by)
+    if archived is not None:
+        (archive_workflow if archived else bring_back)(workflow, by=by)
+
+
+def file_name(workflow: Workflow) -> str:
+    """Return what an exported file is called."""
+    return re.sub(r"[^\w .()-]+", "_", workflow.name).strip(" .")[:100] + ".json"
 
 
 def export_text(version: WorkflowVersion) -> str:

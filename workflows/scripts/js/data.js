@@ -1,0 +1,108 @@
+// What the execution has handed over: items of this node, runs of earlier ones, pairs between them.
+
+const S = {
+  scope: {}, // of this node run
+  items: [], // at input 0, by index
+  all: null, // all of input 0, where execute-once cut the items
+  past: new Map(), // node -> its runs: {outputs: [items|null], pairs: [[pairedItem]], sources}
+  refs: new Map(), // node -> {runs, wired, parent}
+  index: 0, // the item at work
+  copies: null, // Map original -> copy while user text may change what it is given
+  memo: new Map(), // pairs of pairs, walked once a batch
+};
+
+/** Items as user text may see them: copies where it may change them. */
+function seen(items) {
+  if (S.copies === null || items === null || items === undefined) return items;
+  let made = S.copies.get(items);
+  if (made === undefined) S.copies.set(items, (made = items.map(copied)));
+  return made;
+}
+
+const currentItem = () => seen(S.items)?.[S.index];
+const inputItems = () => seen(S.all ?? S.items);
+
+function known(name) {
+  const ref = S.refs.get(name);
+  if (ref === undefined) throw new ExpressionError("Referenced node doesn't exist", `There is no node '${name}'.`);
+  return ref;
+}
+
+function executed(name) {
+  const ref = known(name);
+  if (ref.runs === 0) throw new ExpressionError(`Node '${name}' hasn't been executed`);
+  return ref;
+}
+
+function runOf(name, run) {
+  const { runs } = executed(name);
+  const at = run === undefined || run === null || run === -1 ? runs - 1 : run;
+  const found = S.past.get(name)?.[at];
+  if (found === undefined) throw new ExpressionError(`Run ${at} of node '${name}' not found`);
+  return found;
+}
+
+function outputItems(name, branch, run) {
+  const ref = executed(name);
+  const { outputs } = runOf(name, run);
+  const output = branch ?? ref.wired ?? 0;
+  if (outputs === null) throw new ExpressionError(`Data of node '${name}' is not at hand`);
+  return seen(outputs[output]) ?? [];
+}
+
+// -- the walk back from an item to the one it came from ---------------------------------------------
+
+const unavailable = (name) => new ExpressionError(
+  `Paired item data for item from node '${name}' is unavailable. Ensure '${name}' is providing the required output.`);
+
+const asPair = (pair) => (typeof pair === 'number' ? { item: pair } : pair);
+
+/** Walk from an item of a node's output to `wanted`; returns [run, output, item]. */
+function walk(wanted, node, output, run, item) {
+  if (node === wanted) return [run, output, item];
+  const past = S.past.get(node)?.[run];
+  if (past === undefined) throw new ExpressionError('Invalid expression', `'${node}' has no data of run ${run}.`);
+  const items = past.outputs?.[output];
+  const pair = items ? items[item]?.pairedItem : past.pairs?.[output]?.[item];
+  if (pair === undefined || pair === null) throw unavailable(node);
+  if (!Array.isArray(pair)) return step(wanted, node, past, pair);
+  const key = `${node}\n${run}\n${output}\n${item}\n${wanted}`;
+  let found = S.memo.get(key);
+  if (found === undefined) S.memo.set(key, (found = walkAll(wanted, node, past, pair)));
+  if (found instanceof ExpressionError) throw found;
+  return found;
+}
+
+function step(wanted, node, past, pair) {
+  const { item, input = 0, sourceOverwrite } = asPair(pair);
+  const source = sourceOverwrite ?? past.sources[input];
+  if (source === undefined || source === null) {
+    throw new ExpressionError('Invalid expression', `'${wanted}' does not lead to '${node}'.`);
+  }
+  return walk(wanted, source.previousNode, source.previousNodeOutput ?? 0, source.previousNodeRun ?? 0, item);
+}
+
+function walkAll(wanted, node, past, pairs) {
+  const found = new Map();
+  let failure = unavailable(node);
+  for (const pair of pairs) {
+    try {
+      const end = step(wanted, node, past, pair);
+      found.set(end.join(), end);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (found.size === 0) return failure;
+  if (found.size > 1) return new ExpressionError('Multiple matches found', `The item comes from several items of '${wanted}'. Use .first(), .last() or .all()[index] instead of .item.`);
+  return found.values().next().value;
+}
+
+function pairedItem(name, index) {
+  const ref = executed(name);
+  if (!ref.parent) throw new ExpressionError('Invalid expression', `There is no connection back to the node '${name}'.`);
+  const [run, output, item] = step(name, S.scope.node, { sources: S.scope.sources }, index);
+  const found = seen(runOf(name, run).outputs?.[output])?.[item];
+  if (found === undefined) throw unavailable(name);
+  return found;
+}

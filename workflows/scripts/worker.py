@@ -1,0 +1,223 @@
+"""The process that runs V8: started by exec, closed in, then answers requests on its pipes.
+
+A frame is a head (length, kind, context) and its text. Nothing here is trusted by the other end.
+"""
+
+import asyncio
+import json
+import os
+import select
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from workflows.scripts.confine import NotConfined, confine
+
+HEAD = struct.Struct(">IBI")  # bytes that follow the head, kind, context
+ASK, DROP = 1, 2  # from the host
+ANSWER, FAILED, READY, REFUSED = 1, 2, 3, 4  # to the host
+IDLE = 0.02  # seconds without a request before a context is prepared in advance
+SCRIPTS = (
+    "base.js", "tokens.js", "extensions.js", "hash.js", "data.js", "names.js", "expressions.js",
+    "code.js", "main.js",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may use, in bytes."""
+
+    heap: int = 256 << 20  # of one context
+    memory: int = 512 << 20  # of the process beyond its start
+    answer: int = 32 << 20
+
+
+def source() -> str:
+    """Return the text every context starts with: one function, nothing left behind as a name."""
+    folder = Path(__file__).parent / "js"
+    luxon = (folder / "vendor" / "luxon.min.js").read_text()
+    jmespath = (folder / "vendor" / "jmespath.js").read_text()
+    own = "\n".join((folder / name).read_text() for name in SCRIPTS)
+    return (
+        f"(function () {{ 'use strict';\n{luxon}\n"
+        f"const jmes = {{}}; (function (exports) {{ {jmespath}\n }})(jmes);\n{own}\n}})()"
+    )
+
+
+class V8Context:
+    """One V8 isolate with the runtime in it; `ask` is its only door."""
+
+    def __init__(self, text: str, heap: int) -> None:
+        from py_mini_racer._mini_racer import _make_context
+
+        # Not MiniRacer(): it would leave timers behind that need shared memory.
+        self._maker = _make_context()
+        self._context = self._maker.__enter__()
+        self._context.set_hard_memory_limit(heap)
+        self._door: Any = self._context.eval(text)
+        self._argument: Any = self._context.eval("['']")
+        self._handles = [
+            self._context._python_to_value_handle(one)
+            for one in (self._door, self._argument, self._argument)
+        ]
+
+    def ask(self, text: str) -> str:
+        """Hand in a request, return its answer."""
+        self._argument[0] = text
+        function, this, arguments = (handle.raw for handle in self._handles)
+        context = self._context
+        call = context._dll.mr_call_function
+        return str(context._run_uncancelable_mr_task(call, function, this, arguments))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its memory limit was reached."""
+        return bool(self._context.was_hard_memory_limit_reached())
+
+    def close(self) -> None:
+        """Free all of it."""
+        self._handles = []
+        self._door = self._argument = None
+        self._maker.__exit__(None, None, None)
+
+
+class Pipe:
+    """Reads as many bytes as asked, and holds none back that `select` would not see."""
+
+    def __init__(self, file: FileIO) -> None:
+        self.fileno = file.fileno
+        self.file = file
+
+    def read(self, size: int) -> bytes:
+        """Return `size` bytes; fewer at the end."""
+        found = b""
+        while len(found) < size:
+            piece = self.file.read(min(size - len(found), 1 << 20))
+            if not piece:
+                break
+            found = piece if not found and len(piece) == size else found + piece
+        return found
+
+
+class Server:
+    """Answers requests one after the other; contexts by number."""
+
+    def __init__(self, limits: Limits, reader: Pipe, writer: BinaryIO) -> None:
+        self.limits = limits
+        self.reader, self.writer = reader, writer
+        self.text = source()
+        self.contexts: dict[int, V8Context] = {}
+        self.spare: V8Context | None = self.fresh()
+
+    def fresh(self) -> V8Context:
+        """Return a context nobody has touched."""
+        return V8Context(self.text, self.limits.heap)
+
+    def send(self, kind: int, number: int, body: bytes) -> None:
+        """Write one frame."""
+        self.writer.write(HEAD.pack(len(body), kind, number) + body)
+        self.writer.flush()
+
+    def warm_up(self) -> None:
+        """Touch what would open files later: zones, locales."""
+        context = self.fresh()
+        context.ask("\x01warm")
+        template = (
+            "={{ $now.setZone('Europe/Paris').toFormat('ffff') + (1.5).toLocaleString('de') }}"
+        )
+        scope = {"zone": "America/New_York", "sources": [], "node": "x"}
+        request = {
+            "scope": scope,
+            "items": [{"json": {}}],
+            "batch": {"templates": [template], "indexes": [0]},
+        }
+        context.ask(json.dumps(request))
+        context.close()
+
+    def serve(self) -> None:
+        """Answer until the host closes the pipe."""
+        while len(head := self.reader.read(HEAD.size)) == HEAD.size:
+            length, kind, number = HEAD.unpack(head)
+            body = self.reader.read(length)
+            if kind == DROP:
+                self.drop(number)
+            else:
+                self.answer(number, body.decode())
+            self.prepare()
+
+    def drop(self, number: int) -> None:
+        """Forget a context."""
+        context = self.contexts.pop(number, None)
+        if context is not None:
+            context.close()
+
+    def prepare(self) -> None:
+        """Make the next context while nobody waits."""
+        if self.spare is None and not select.select([self.reader], [], [], IDLE)[0]:
+            self.spare = self.fresh()
+
+    def answer(self, number: int, text: str) -> None:
+        """Answer one request; a context that failed takes the process with it."""
+        context = self.contexts.get(number)
+        if context is None:
+            context, self.spare = self.spare or self.fresh(), None
+            self.contexts[number] = context
+        try:
+            for part in text.split("\x00"):
+                found = context.ask(part)
+            while not found:
+                found = context.ask("")
+        except Exception as error:
+            told = ["memory" if context.is_full else type(error).__name__, str(error)[:500]]
+            self.send(FAILED, number, json.dumps(told).encode())
+            os._exit(4)
+        body = found.encode("utf-8", "replace")
+        if len(body) > self.limits.answer:
+            self.send(FAILED, number, json.dumps(["size", str(len(body))]).encode())
+        else:
+            self.send(ANSWER, number, body)
+
+
+def watch(parent: int) -> None:
+    """End when the host is gone, whatever the script does."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(9)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+async def run(options: dict[str, Any]) -> None:
+    """Start, close in, prove it, serve. In a coroutine, so that V8 needs no thread of Python's."""
+    limits = Limits(**options["limits"])
+    server = Server(limits, Pipe(os.fdopen(0, "rb", buffering=0)), os.fdopen(1, "wb"))
+    server.warm_up()
+    watch(options["parent"])
+    try:
+        level = confine(limits.memory)
+    except NotConfined as error:
+        server.send(REFUSED, 0, str(error).encode())
+        os._exit(78)
+    server.send(READY, 0, level.encode())
+    server.serve()
+
+
+def main(argument: str) -> None:
+    """Entry point: `python -I -B -c START root options`."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    asyncio.run(run(json.loads(argument)))
+    os._exit(0)
+
+
+START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from workflows.scripts.worker import main; main(sys.argv[2])"
+)
+"""What `python -c` runs: sys.argv holds the project's folder and the options as JSON."""

@@ -8,12 +8,15 @@ from selectolax.lexbor import LexborNode
 
 from workflows.nodes.markup.tree import children, parse, raw_text
 
-BLOCKS = frozenset(
-    ["address", "article", "aside", "audio", "blockquote", "body", "canvas", "center", "dd", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "frameset", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "html", "isindex", "li", "main", "menu", "nav", "noframes", "noscript", "ol", "output", "p", "pre", "section", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
-)
-SILENT = frozenset(
-    ["area", "base", "col", "command", "embed", "head", "input", "keygen", "link", "meta", "param", "script", "source", "style", "track", "wbr"]
-)
+BLOCK_TAGS = """
+    address article aside audio blockquote body canvas center dd dir div dl dt fieldset
+    figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr html isindex li
+    main menu nav noframes noscript ol output p pre section table tbody td tfoot th thead tr ul
+"""
+SILENT_TAGS = """
+    area base col command embed head input keygen link meta param script source style track wbr
+"""
+BLOCKS, SILENT = frozenset(BLOCK_TAGS.split()), frozenset(SILENT_TAGS.split())
 DOCTYPE = re.compile(r"\s*<!doctype[^>]*>(\s*)", re.IGNORECASE)
 SPECIAL = re.compile(r"[\\`*_~\[\]]")
 LINE_START = re.compile(r"^(\s*?)(\+\s|[=>-]|#{1,6}\s)|(\d+)(\.\s)", re.MULTILINE)

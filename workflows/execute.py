@@ -47,7 +47,7 @@ class Outcome:
     warnings: Sequence[Mapping[str, str]]
     static: Mapping[str, Mapping[str, Any]]
     parked: Parked | None = None
-    parked_at: tuple[str, int] | None = None  # node and run index
+    woken: Step | None = None  # the step that waits, as it is when its time has come
 
     @classmethod
     def refused(cls, message: str) -> "Outcome":
@@ -63,11 +63,14 @@ class Outcome:
     def told(self) -> dict[str, Any]:
         """Return the run as `run_workflow --json` prints it, the file left out."""
         data: dict[str, list[Any]] = {}
-        for step in self.steps:
+        steps = [*self.steps, *([self.woken] if self.woken else [])]
+        for step in steps:
             data.setdefault(step.node, []).append(told_step(step))
+        if self.woken is not None:
+            data[self.woken.node][-1]["status"] = "waiting"
         told = {
             "status": self.status,
-            "executionOrder": [step.node for step in self.steps],
+            "executionOrder": [step.node for step in steps],
             "error": self.error,
             "ms": round(self.ms, 1),
             "runData": data,
@@ -149,7 +152,7 @@ async def execute(order: Order, scripts: Scripts, outside: Outside, **hooks: Any
         warnings=driver.warnings,
         static=order.static,
         parked=ended.parked,
-        parked_at=(ended.at.node, ended.at.index) if ended.at else None,
+        woken=ended.woken() if ended.parked else None,
     )
 
 

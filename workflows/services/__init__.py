@@ -1,5 +1,15 @@
 """Verbs of the workflows room: the door pages, API, commands and the runner come in by."""
 
+from workflows.services.executing import (
+    cancel_execution,
+    execution_canceled,
+    executions_returned,
+    retry_execution,
+    run_execution,
+    start_execution,
+    wait_for_execution,
+    wake_executions,
+)
 from workflows.services.fetching import fetch_document
 from workflows.services.finding import find_team, find_workflow
 from workflows.services.importing import (
@@ -10,6 +20,7 @@ from workflows.services.importing import (
     import_workflows,
     read_workflows,
 )
+from workflows.services.running import Given, find_document, run_document
 from workflows.services.versions import (
     diff_versions,
     find_version,
@@ -35,21 +46,26 @@ from workflows.services.workflows import (
 
 __all__ = [
     "COPY",
+    "Given",
+    "Imported",
     "SAME_NAME",
     "VERSION",
-    "Imported",
     "activate_workflow",
     "archive_workflow",
     "bring_back",
+    "cancel_execution",
     "change_workflow",
     "copy_workflow",
     "create_workflow",
     "deactivate_workflow",
     "delete_workflow",
     "diff_versions",
+    "execution_canceled",
+    "executions_returned",
     "export_text",
     "fetch_document",
     "file_name",
+    "find_document",
     "find_team",
     "find_version",
     "find_workflow",
@@ -59,6 +75,12 @@ __all__ = [
     "relabeled",
     "rename_workflow",
     "restore_version",
+    "retry_execution",
+    "run_document",
+    "run_execution",
     "save_version",
+    "start_execution",
     "tag_workflow",
+    "wait_for_execution",
+    "wake_executions",
 ]

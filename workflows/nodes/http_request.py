@@ -12,10 +12,11 @@ from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.node import Context, Node, Unsupported
 from workflows.engine.parameters import Field
 from workflows.nodes import shelf
-from workflows.nodes.web import fields, making
+from workflows.nodes.web import making
 from workflows.nodes.web.answers import Got, headers_of, items_of
 from workflows.nodes.web.making import ACCEPT, Taking, whole
 from workflows.nodes.web.pages import Pages
+from workflows.nodes.web.parameters import CREDENTIALS, NEW, OLD, OLD_CREDENTIALS
 from workflows.nodes.web.request import Request
 
 AT_ONCE = 20
@@ -36,11 +37,9 @@ class HttpRequest(Node):
     icon = "globe"
     versions = (1, 2, 3, 4, 4.1, 4.2, 4.3, 4.4, 4.5)
     reaches_out = True
-    fields: ClassVar[tuple[Field, ...]] = fields.NEW
+    fields: ClassVar[tuple[Field, ...]] = NEW
     unsupported: ClassVar[tuple[Unsupported, ...]] = (
-        Unsupported(
-            "authentication", (*fields.CREDENTIALS, *fields.OLD_CREDENTIALS), _WITH_CREDENTIAL
-        ),
+        Unsupported("authentication", (*CREDENTIALS, *OLD_CREDENTIALS), _WITH_CREDENTIAL),
         Unsupported("provideSslCertificates"),
         Unsupported("allowUnauthorizedCerts", why=_CHECKED),
         Unsupported("options.allowUnauthorizedCerts", why=_CHECKED),
@@ -50,7 +49,7 @@ class HttpRequest(Node):
     @classmethod
     def fields_of(cls, version: float) -> tuple[Field, ...]:
         """Return the fields; versions 1 and 2 have others."""
-        return fields.OLD if version < 3 else fields.NEW
+        return OLD if version < 3 else NEW
 
     async def run(self, context: Context) -> Outputs:
         """Send the requests in batches; the items come in the order of those that asked."""

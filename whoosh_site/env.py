@@ -2,8 +2,12 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+T = TypeVar("T")
 
 FEWEST_SIGNS = 9
 """Different characters a secret must have: a random one has more, a repeated word fewer."""
@@ -31,6 +35,14 @@ def flag(name: str, *, default: bool = False) -> bool:
 def names(name: str) -> list[str]:
     """Return a comma-separated variable as a list without empty parts."""
     return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def each(name: str, read: Callable[[str], T]) -> list[T]:
+    """Return what `read` makes of each part of a comma-separated variable; it raises ValueError."""
+    try:
+        return [read(part) for part in names(name)]
+    except ValueError as error:
+        raise EnvError(f"{name}: {error}") from error
 
 
 def origin(name: str) -> str:

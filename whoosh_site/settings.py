@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from whoosh_site import env
+from whoosh_site.core.addresses import allowed
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(env.text("WHOOSH_VAR") or ROOT / "var").expanduser().resolve()
@@ -25,6 +26,8 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *env.names("WHOOSH_ALLOWED_H
 BASE_URL = env.origin("WHOOSH_BASE_URL")
 if BASE_URL:
     ALLOWED_HOSTS.append(env.bracketed(urlsplit(BASE_URL).hostname or ""))
+# Private addresses that workflows may reach all the same.
+HTTP_ALLOW = env.each("WHOOSH_HTTP_ALLOW", allowed)
 # "web" in the ASGI server: it opens a database connection per request thread.
 PROCESS = env.text("WHOOSH_PROCESS", "command")
 
@@ -154,6 +157,10 @@ Q_CLUSTER = {
     },
 }
 
+# --- Workflows -------------------------------------------------------------------------------
+HTTP_ALLOW = env.names("WHOOSH_HTTP_ALLOW")
+FILE_ROOTS = env.names("WHOOSH_FILE_ROOTS")
+
 # --- People ----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = ["whoosh_site.core.auth.NameOrEmailBackend"]
@@ -201,7 +208,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "WHOOSH",
-    "DESCRIPTION": "Hosts, models, calls, tasks, people and settings of one WHOOSH installation.",
+    "DESCRIPTION": "Hosts, models, calls, tasks, workflows, people and settings of one WHOOSH.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -218,6 +225,7 @@ SPECTACULAR_SETTINGS = {
         "TaskState": "projects.models.tasks.Task.State",
         "TaskSource": "projects.models.tasks.Task.Source",
         "AttemptState": "projects.models.tasks.Attempt.State",
+        "SameName": ["copy", "version"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("projects.urls")),
     path("api/v1/", include("whoosh_site.core.api_urls")),
     path("api/v1/", include("agents.api_urls")),
+    path("api/v1/", include("workflows.api_urls")),
     path("api/v1/", include("projects.api_urls")),
     path("admin/", admin.site.urls),
 ]

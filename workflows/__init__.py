@@ -1,1 +1,1 @@
-"""Room 2: n8n documents, engine, nodes, triggers and executions. Not furnished yet."""
+"""Room 2: n8n documents, engine, nodes, triggers and executions."""

@@ -6,11 +6,12 @@ from django.apps import AppConfig
 
 
 class WorkflowsConfig(AppConfig):
-    """n8n documents, their engine, nodes and scripts."""
+    """Documents of n8n, kept, run and triggered."""
 
     name = "workflows"
     verbose_name = "Workflows"
 
     def ready(self) -> None:
         """Fill the shelves of this room."""
-        importlib.import_module("workflows.scripts.health")
+        for module in ("permissions", "kinds", "live", "scripts.health"):
+            importlib.import_module(f"workflows.{module}")

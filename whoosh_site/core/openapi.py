@@ -47,7 +47,7 @@ def tell_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for method, operation in operations.items():
             codes = {"400", "401", "403", "429", "503"}
             codes |= {"404"} if "{" in path else set()
-            codes |= {"409"} if method in ("post", "patch", "delete") else set()
+            codes |= {"409"} if method in ("post", "put", "patch", "delete") else set()
             for code in sorted(codes):
                 answer = {"description": REASONS[code], "content": content}
                 operation["responses"].setdefault(code, answer)

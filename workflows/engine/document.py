@@ -131,6 +131,20 @@ class Document:
                 todo += [origin.node for one in self.origins(parent) for origin in one]
         return list(found)
 
+    def wired(self, name: str, to: str) -> int | None:
+        """Return the output of a node through which its data reaches another; the nearest way."""
+        todo, seen = [to], {to}
+        while todo:
+            here = todo.pop(0)
+            for origins in self.origins(here):
+                for origin in origins:
+                    if origin.node == name:
+                        return origin.output
+                    if origin.node not in seen:
+                        seen.add(origin.node)
+                        todo.append(origin.node)
+        return None
+
     def start(self) -> NodeSpec | None:
         """Return the node a run starts from: the first enabled trigger, else by type."""
         enabled = [spec for spec in self.nodes.values() if not spec.disabled]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 Item: TypeAlias = dict[str, Any]
 Items: TypeAlias = list[Item]
-Outputs: TypeAlias = "list[Items | None]"
+Outputs: TypeAlias = list[Items | None]
 
 
 class Source(NamedTuple):

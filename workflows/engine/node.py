@@ -1,14 +1,14 @@
 """What a node type is, and what it may see and do while it runs."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from workflows.engine.document import CONTINUE, OUTPUT, NodeSpec
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
-from workflows.engine.parameters import Field
+from workflows.engine.parameters import Field, templates
 from workflows.engine.scripts import CodeResult, Column, Scope, Scripts
 from workflows.engine.values import UNDEFINED
 
@@ -66,6 +66,10 @@ class Outside(Protocol):
         """Remember keys for later runs; only the newest `most` are kept."""
         ...
 
+    async def newest(self, scope: str) -> str | None:
+        """Return the key that was remembered last under a scope; None when there is none."""
+        ...
+
     async def forget(self, scope: str) -> None:
         """Forget all keys of a scope."""
         ...
@@ -112,6 +116,20 @@ class Context:
         """Whether an item that fails becomes an item with an error instead of ending the run."""
         return self.node.on_error in (CONTINUE, OUTPUT)
 
+    @property
+    def custom(self) -> dict[str, Any]:
+        """The values saved with the run (`$execution.customData`); may be changed."""
+        execution = self.scope.execution
+        if isinstance(execution, dict):
+            return cast(dict[str, Any], execution.setdefault("customData", {}))
+        return cast(dict[str, Any], execution.get("customData", {}))
+
+    def blamed(self, error: NodeError, index: int) -> NodeError:
+        """Return the error with the item it happened on, unless it names one."""
+        if error.item is None:
+            error.item = index + self.first_index
+        return error
+
     def warn(self, message: str) -> None:
         """Add a warning to the run; the same one twice counts once."""
         if message not in self.warnings:
@@ -151,6 +169,24 @@ class Context:
         if isinstance(value, list):
             return [self.resolved(one, index) for one in value]
         return value
+
+    def reader(self, value: Any) -> Callable[[int], Any]:
+        """Return what gives a stored value by item index: `resolved`, made ready for many items.
+
+        What no item changes is looked at once; parts of a value are read column by column.
+        """
+        if isinstance(value, str) and value.startswith("=") and value in self.columns:
+            return self.column_reader(self.columns[value])
+        if isinstance(value, Mapping | list) and any(templates((), {"": value})):
+            return lambda index: self.resolved(value, index)
+        return lambda index: value
+
+    def column_reader(self, column: Column) -> Callable[[int], Any]:
+        """Return what gives the values of a column by item index, or raises their errors."""
+        if column.errors:
+            return lambda index: self._from_column(column, index)
+        values = column.values
+        return lambda index: values.get(index, UNDEFINED)
 
     def _from_column(self, column: Column, index: int) -> Any:
         if index in column.errors:

@@ -12,12 +12,18 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Outputs, Source
 
 
-@dataclass(frozen=True)
-class Past:
+class Past(Protocol):
     """One earlier run of a node, as expressions may ask for it."""
 
-    outputs: Outputs
-    sources: Sequence[Source | None]  # by input index
+    @property
+    def outputs(self) -> Outputs:
+        """What it gave, by output index."""
+        ...
+
+    @property
+    def sources(self) -> Sequence[Source | None]:
+        """Where its inputs came from, by input index."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Scope:
     static: Mapping[str, Any] = field(default_factory=dict)  # {"global": {}, "node": {}}
     extra: Mapping[str, Any] = field(default_factory=dict)  # more names: $response, $pageCount ...
     all_items: Sequence[Item] = ()  # $input.all() where execute-once cut `items`
+    first_index: int = 0  # of `items`, where they are a piece of a longer list ($itemIndex)
 
 
 @dataclass

@@ -163,3 +163,11 @@ def test_only_ipv6_addresses_stand_in_brackets():
         "10.0.0.1",
         "[::1]",
     ]
+
+
+def test_each_part_of_a_list_is_read_and_a_wrong_one_is_told_by_the_variable(monkeypatch):
+    monkeypatch.setenv("WHOOSH_T", "1, 2,,")
+    assert env.each("WHOOSH_T", int) == [1, 2]
+    monkeypatch.setenv("WHOOSH_T", "1, oak")
+    with pytest.raises(EnvError, match="WHOOSH_T: invalid literal"):
+        env.each("WHOOSH_T", int)

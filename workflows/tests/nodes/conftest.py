@@ -46,6 +46,10 @@ class Memory:
         known = self.remembered.setdefault(scope, [])
         self.remembered[scope] = [*known, *(key for key in keys if key not in known)][-most:]
 
+    async def newest(self, scope: str) -> str | None:
+        known = self.remembered.get(scope)
+        return known[-1] if known else None
+
     async def forget(self, scope: str) -> None:
         self.remembered.pop(scope, None)
 

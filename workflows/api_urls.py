@@ -1,0 +1,11 @@
+"""Addresses of this room's API."""
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from workflows import api
+
+router = SimpleRouter()
+router.register("workflows", api.WorkflowViewSet, "workflow")
+
+urlpatterns = [path("", include(router.urls))]

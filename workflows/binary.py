@@ -1,0 +1,115 @@
+"""Where the binary data of workflows is kept: files under opaque names, never under given ones.
+
+`<folder>/<owner>/<run>/<name>`: the owner (a team) and the run are ours, the name is random. A
+record found in an item names its file by `id`; it is looked for only below the owner's folder, and
+only in the runs this run may see: an id somebody made up, or copied from elsewhere, finds nothing.
+"""
+
+import asyncio
+import base64
+import binascii
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from workflows.engine.errors import NodeError
+from workflows.nodes.files.kinds import record as described
+
+MOST_BYTES = 512 * 1024 * 1024
+PIECE = 1024 * 1024
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(r"([A-Za-z0-9_-]{1,64})\.([0-9a-f]{32})")
+
+
+class Binaries:
+    """The binary data one run can see.
+
+    `also` are other runs of the same owner whose items this run was given: the one it is a
+    sub-workflow of, the one it goes on from.
+    """
+
+    def __init__(self, folder: Path, *, owner: str, run: str, also: Sequence[str] = ()) -> None:
+        for word in (owner, run, *also):
+            if not _WORD.fullmatch(word):
+                raise ValueError(f"{word!r} is no name of an owner or a run")
+        self.folder = folder / owner
+        self.run = run
+        self.seen = frozenset((run, *also))
+
+    async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
+        """Store bytes; returns the record for an item's `binary`."""
+        if len(data) > MOST_BYTES:
+            raise NodeError(f"A file of more than {MOST_BYTES // 1024**2} MB cannot be kept.")
+        key = secrets.token_hex(16)
+        await asyncio.to_thread(self._write, key, data)
+        return {"id": f"{self.run}.{key}", **described(len(data), mime, name)}
+
+    async def bytes_of(self, record: Mapping[str, Any]) -> bytes:
+        """Return the bytes of a record; NodeError when this run does not hold them.
+
+        A record without `id` may carry its bytes itself, as base64 in `data`: code makes such.
+        """
+        if "id" not in record and isinstance(record.get("data"), str):
+            return _inline(record["data"])
+        path = self._path(record)
+        try:
+            return await asyncio.to_thread(path.read_bytes)
+        except OSError as error:
+            raise _unknown() from error
+
+    async def pieces(self, record: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """Yield the bytes of a record in pieces, for what is too large to hold."""
+        if "id" not in record:
+            yield await self.bytes_of(record)
+            return
+        try:
+            with await asyncio.to_thread(open, self._path(record), "rb") as file:
+                while piece := await asyncio.to_thread(file.read, PIECE):
+                    yield piece
+        except OSError as error:
+            raise _unknown() from error
+
+    def forget(self) -> None:
+        """Delete everything this run kept."""
+        shutil.rmtree(self.folder / self.run, ignore_errors=True)
+
+    def _write(self, key: str, data: bytes) -> None:
+        folder = self.folder / self.run
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = folder / f"{key}.part"
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+        unfinished.rename(folder / key)
+
+    def _path(self, record: Mapping[str, Any]) -> Path:
+        found = _ID.fullmatch(str(record.get("id") or ""))
+        if found is None or found[1] not in self.seen:
+            raise _unknown()
+        return self.folder / found[1] / found[2]
+
+
+def _unknown() -> NodeError:
+    return NodeError(
+        "This run does not hold the file.",
+        description="Files are kept with the run that made them, for as long as the run is kept.",
+    )
+
+
+def _inline(words: str) -> bytes:
+    try:
+        return base64.b64decode(words, validate=False)
+    except binascii.Error as error:
+        raise NodeError(f"The binary data is no base64 text: {error}") from error
+
+
+def runs(folder: Path) -> Iterator[tuple[str, str, float]]:
+    """Yield owner, run and age in seconds of everything that is kept, for who cleans up."""
+    now = time.time()
+    for owner in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for run in sorted(owner.iterdir()):
+            yield owner.name, run.name, now - run.stat().st_mtime

@@ -1,0 +1,412 @@
+"""Carries a run from start to end: asks `Run` what is next and lets the node types work.
+
+1. A step that was saved earlier is taken as it was.
+2. A disabled node passes its first input on; a pinned one gives its pinned items.
+3. Any other node gets its parameters, evaluated for its items in one batch, and runs; it is tried
+   again where the document says so, and its errors are handled as the document says.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from workflows.engine.document import CONTINUE, OUTPUT, Document, NodeSpec
+from workflows.engine.errors import NodeError, Parked, RunTimeout
+from workflows.engine.items import Item, Items, Outputs, arriving, paired
+from workflows.engine.node import Context, Node, Outside
+from workflows.engine.parameters import filled, templates
+from workflows.engine.run import Ready, Run, Step
+from workflows.engine.scripts import Scope, Scripts
+
+CHUNK = 10_000
+"""Items a node gets at once, where its items do not know of each other."""
+Types = Callable[[str], type[Node] | None]
+Saved = Mapping[tuple[str, int], Step]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run can see beside its document."""
+
+    types: Types
+    scripts: Scripts
+    outside: Outside
+    timezone: str = "UTC"  # where the workflow names none
+    workflow: Mapping[str, Any] = field(default_factory=dict)
+    execution: Mapping[str, Any] = field(default_factory=dict)
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    static: dict[str, dict[str, Any]] = field(default_factory=dict)
+    on_step: Callable[[Step], Awaitable[None]] | None = None
+    on_start: Callable[[Ready], Awaitable[None]] | None = None
+
+
+@dataclass
+class Ended:
+    """How a run ended. `status`: success, error, waiting or canceled."""
+
+    status: str
+    error: Mapping[str, Any] | None = None  # message, node, description ...
+    parked: Parked | None = None
+    at: Ready | None = None  # the step that waits
+
+    def woken(self, outputs: Outputs | None = None) -> Step:
+        """Return the waiting step as it is when its time or call has come.
+
+        It gives what came with the call, or what it had said to give, or its own input.
+        """
+        if self.at is None or self.parked is None:
+            raise ValueError("this run does not wait")
+        given = outputs if outputs is not None else self.parked.outputs
+        if given is None:
+            given = [self.at.inputs[0]]
+        return Step(self.at.node, self.at.index, self.at.sources, given, started=time.time())
+
+
+class Driver:
+    """One run under way."""
+
+    def __init__(
+        self,
+        document: Document,
+        around: Surroundings,
+        *,
+        pins: Mapping[str, Items] | None = None,
+        saved: Saved | None = None,
+        only: Sequence[str] | None = None,
+    ) -> None:
+        self.document = document
+        self.around = around
+        self.pins = pins or {}
+        self.saved = saved or {}
+        self.run = Run(document, needs=self._needs, only=only)
+        self.states: dict[str, dict[str, Any]] = {}
+        self.warnings: list[dict[str, str]] = []
+        self.facts = Facts(document)
+
+    # -- from start to end -----------------------------------------------------------------------
+
+    async def execute(self, start: str, items: Items, limit: float = 0.0) -> Ended:
+        """Run from a node; `limit` is in seconds, 0 for none. Cancel the task to cancel the run."""
+        self.run.begin(start, items)
+        try:
+            async with asyncio.timeout(limit or None):
+                ended = await self._steps()
+        except TimeoutError:
+            error = RunTimeout(f"The run took longer than its time limit of {limit:g} s.")
+            ended = Ended("error", _told(error, ""))
+        self._tell_unfinished()
+        return ended
+
+    async def _steps(self) -> Ended:
+        while (ready := self.run.next()) is not None:
+            saved = self.saved.get((ready.node, ready.index))
+            if saved is not None:
+                if saved.state is not None:
+                    self.states[ready.node] = dict(saved.state)
+                self.run.finish(saved)
+                continue
+            if self.around.on_start is not None:
+                await self.around.on_start(ready)
+            try:
+                step = await self._step(ready)
+            except Parked as parked:
+                return Ended("waiting", parked=parked, at=ready)
+            self.run.finish(step)
+            if self.around.on_step is not None:
+                await self.around.on_step(step)
+            if step.error is not None:
+                return Ended("error", step.error)
+            await asyncio.sleep(0)  # others have work too
+        return Ended("success")
+
+    async def _step(self, ready: Ready) -> Step:
+        spec = self.document.nodes[ready.node]
+        began, started = time.perf_counter(), time.time()
+        step = Step(ready.node, ready.index, ready.sources, started=started)
+        try:
+            if spec.disabled:
+                step.outputs = [ready.inputs[0]]
+            elif spec.name in self.pins:
+                step.outputs, step.pinned = [list(self.pins[spec.name])], True
+            else:
+                await self._run_node(spec, ready, step)
+        except NodeError as error:
+            step.error = _told(error, spec.name)
+        step.ms = (time.perf_counter() - began) * 1000
+        return step
+
+    # -- one node --------------------------------------------------------------------------------
+
+    async def _run_node(self, spec: NodeSpec, ready: Ready, step: Step) -> None:
+        node = self._type(spec)
+        inputs = [
+            None if items is None else arriving(items, n) for n, items in enumerate(ready.inputs)
+        ]
+        whole = inputs[0] or []
+        if spec.execute_once:
+            inputs = [None if items is None else items[:1] for items in inputs]
+        parameters = filled(node.fields_of(spec.version), spec.version, spec.parameters)
+        refuse_unsupported(node, spec, parameters)
+        scope = self._scope(spec, ready, inputs[0] or [], parameters, whole)
+        context = Context(
+            node=spec, inputs=inputs, parameters=parameters, scope=scope,
+            scripts=self.around.scripts, outside=self.around.outside,
+            state=self.states.setdefault(spec.name, {}),
+            static=self.around.static.setdefault(f"node:{spec.name}", {}),
+        )  # fmt: skip
+        try:
+            outputs = await self._tried(node, context)
+        except NodeError as error:
+            if spec.on_error not in (CONTINUE, OUTPUT):
+                raise
+            self._warn(spec.name, f"It failed and the run went on: {error.message}")
+            outputs = [inputs[0]]
+        finally:
+            step.logs = context.logs
+            for warning in context.warnings:
+                self._warn(spec.name, warning)
+        count = len(node.outputs_of(parameters, spec.version))
+        step.outputs = _ended_well(spec, outputs, inputs, count)
+        if context.state:
+            step.state = dict(context.state)
+        else:
+            self.states.pop(spec.name, None)
+
+    async def _tried(self, node: type[Node], context: Context) -> Outputs:
+        spec = context.node
+        for left in range(spec.tries - 1, -1, -1):
+            try:
+                outputs = await self._once(node, context)
+            except NodeError:
+                if not left:
+                    raise
+            else:
+                if not left or not _gave_error(outputs):
+                    return outputs
+            await self.around.outside.sleep(spec.retry_wait)
+        raise AssertionError("the last try returns or raises")
+
+    async def _once(self, node: type[Node], context: Context) -> Outputs:
+        items = context.items
+        if not node.chunks or len(items) <= CHUNK:
+            await self._evaluate(node, context)
+            return await _guarded(node, context)
+        outputs: Outputs = []
+        for first in range(0, len(items), CHUNK):
+            piece = _piece(context, items[first : first + CHUNK], first)
+            await self._evaluate(node, piece)
+            _append(outputs, await _guarded(node, piece), first)
+            await asyncio.sleep(0)
+        return outputs
+
+    async def _evaluate(self, node: type[Node], context: Context) -> None:
+        fields = node.fields_of(context.version)
+        found = list(dict.fromkeys(templates(fields, context.parameters)))
+        if not found:
+            return
+        count = 1 if node.only_first else max(len(context.items), 1)
+        columns = await self.around.scripts.evaluate(found, context.scope, range(count))
+        context.columns = dict(zip(found, columns, strict=True))
+        for template, column in context.columns.items():
+            for index, words in column.swallowed.items():
+                context.warn(f"{template[:80]} gives undefined for item {index}: {words}")
+                break  # one item shows it
+
+    def _scope(
+        self,
+        spec: NodeSpec,
+        ready: Ready,
+        items: Items,
+        parameters: Mapping[str, Any],
+        whole: Items,
+    ) -> Scope:
+        around = self.around
+        return Scope(
+            node=spec.name, node_type=spec.type, node_version=spec.version, node_id=spec.id,
+            run_index=ready.index, items=items or [{"json": {}}], sources=ready.sources,
+            parameters=parameters, state=self.states.get(spec.name, {}), states=self.states,
+            past=lambda name: self.run.steps.get(name, ()), nodes=self.facts,
+            wired=lambda name: self.document.wired(name, spec.name),
+            workflow=around.workflow, execution=around.execution,
+            timezone=self.document.timezone or around.timezone, strict=self.document.strict,
+            vars=around.vars, env=around.env,
+            static={
+                "global": around.static.setdefault("global", {}),
+                "node": around.static.setdefault(f"node:{spec.name}", {}),
+            },
+            all_items=whole if spec.execute_once else (),
+        )  # fmt: skip
+
+    # -- small ones ------------------------------------------------------------------------------
+
+    def _type(self, spec: NodeSpec) -> type[Node]:
+        node = self.around.types(spec.type)
+        if node is None:
+            raise NodeError(
+                f"Unrecognized node type: {spec.type}",
+                description="This node type is not built in here. Replace it, for example by an "
+                "HTTP Request node, or disable it.",
+            )
+        return node
+
+    def _needs(self, spec: NodeSpec) -> Sequence[int] | int:
+        node = self.around.types(spec.type)
+        if node is None or self.run.legacy:
+            return 1
+        parameters = filled(node.fields_of(spec.version), spec.version, spec.parameters)
+        return node.needed_inputs(parameters, spec.version)
+
+    def _warn(self, node: str, message: str) -> None:
+        warning = {"node": node, "message": message}
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def _tell_unfinished(self) -> None:
+        for name, silent in self.run.unfinished():
+            numbers = " and ".join(str(n + 1) for n in silent)
+            self._warn(name, f"It was skipped: input {numbers} never got any data.")
+
+
+class Facts(Mapping[str, Mapping[str, Any]]):
+    """What expressions may ask about each node: parameters, disabled, parents. Found when asked."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._found: dict[str, Mapping[str, Any]] = {}
+
+    def __getitem__(self, name: str) -> Mapping[str, Any]:
+        if name not in self._found:
+            spec = self.document.nodes[name]
+            self._found[name] = {
+                "parameters": spec.parameters,
+                "disabled": spec.disabled,
+                "parents": self.document.parents(name),
+            }
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.document.nodes)
+
+    def __len__(self) -> int:
+        return len(self.document.nodes)
+
+
+async def _guarded(node: type[Node], context: Context) -> Outputs:
+    """Run a node; an error nobody foresaw becomes the node's, so that the run tells of it."""
+    try:
+        return await node().run(context)
+    except (NodeError, Parked):
+        raise
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
+        raise NodeError(f"{type(error).__name__}: {error}") from error
+
+
+def _piece(context: Context, items: Items, first: int) -> Context:
+    scope = replace(context.scope, items=items, first_index=first)
+    return replace(context, inputs=[items, *context.inputs[1:]], scope=scope, first_index=first)
+
+
+def _append(whole: Outputs, piece: Outputs, first: int) -> None:
+    """Add what a piece gave; its pairs count from the piece's first item."""
+    whole += [None] * (len(piece) - len(whole))
+    for output, items in enumerate(piece):
+        if items is not None:
+            whole[output] = [*(whole[output] or ()), *(_moved(one, first) for one in items)]
+
+
+def _moved(one: Item, first: int) -> Item:
+    pair = one.get("pairedItem")
+    if not first or not isinstance(pair, dict):
+        return one
+    return {**one, "pairedItem": {**pair, "item": pair["item"] + first}}
+
+
+def _ended_well(
+    spec: NodeSpec, outputs: Outputs, inputs: Sequence[Items | None], count: int
+) -> Outputs:
+    outputs = paired(outputs, inputs)
+    outputs = [None if items is None else _errors_told(items) for items in outputs]
+    if spec.on_error == OUTPUT:
+        outputs = _errors_apart(outputs, inputs, count)
+    if spec.always_output and not (outputs and outputs[0]):
+        pairs = [
+            {"item": n, "input": i}
+            for i, items in enumerate(inputs)
+            for n in range(len(items or ()))
+        ]
+        outputs = [[{"json": {}, "pairedItem": pairs}], *outputs[1:]]
+    return outputs
+
+
+def _errors_told(items: Items) -> Items:
+    if not any(one.get("error") for one in items):
+        return items
+    return [
+        {**one, "json": {"error": getattr(one["error"], "message", str(one["error"]))}}
+        if one.get("error")
+        else one
+        for one in items
+    ]
+
+
+def _is_error(one: Item) -> bool:
+    if one.get("error"):
+        return True
+    json = one["json"]
+    return bool(json.get("error")) and (
+        len(json) == 1 or (len(json) == 2 and bool(json.get("message")))
+    )
+
+
+def _errors_apart(outputs: Outputs, inputs: Sequence[Items | None], count: int) -> Outputs:
+    """Move items that tell an error to the error output, over the item they were made from."""
+    errors: Items = []
+    kept: Outputs = []
+    for items in outputs[:count]:
+        if items is None:
+            kept.append(None)
+            continue
+        kept.append([one for one in items if not _is_error(one)])
+        errors += [_over_its_origin(one, inputs) for one in items if _is_error(one)]
+    kept += [[] for _ in range(count - len(kept))]
+    return [*kept, errors]
+
+
+def _over_its_origin(one: Item, inputs: Sequence[Items | None]) -> Item:
+    pair = one.get("pairedItem")
+    if isinstance(pair, int):
+        pair = {"item": pair}
+    if not isinstance(pair, dict):
+        return one
+    items = inputs[pair.get("input", 0)] or []
+    if not 0 <= pair["item"] < len(items):
+        return one
+    return {**one, "json": {**items[pair["item"]]["json"], **one["json"]}}
+
+
+def _gave_error(outputs: Outputs) -> bool:
+    first = outputs[0][0] if outputs and outputs[0] else None
+    return first is not None and bool(first["json"].get("error"))
+
+
+def _told(error: NodeError, node: str) -> dict[str, Any]:
+    told: dict[str, Any] = {"message": error.message, "node": error.node or node}
+    if error.description:
+        told["description"] = error.description
+    if error.item is not None:
+        told["item"] = error.item
+    return told
+
+
+def refuse_unsupported(node: type[Node], spec: NodeSpec, parameters: Mapping[str, Any]) -> None:
+    """Raise NodeError when a parameter is used that does nothing here: never silently skipped."""
+    for one in node.unsupported:
+        found: Any = parameters
+        for part in one.path.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        if found in one.values if one.values else found not in (None, "", False, [], {}):
+            said = f"{one.path} = {found!r}" if one.values else one.path
+            raise NodeError(f"{node.label}: {said} {one.why}.")

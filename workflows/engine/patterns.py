@@ -1,0 +1,80 @@
+"""Patterns as JavaScript reads them, with a limit on the time one search may take."""
+
+from functools import lru_cache
+
+import regex
+
+from workflows.engine.errors import NodeError
+
+LONGEST = 1.0
+"""Seconds one search may take: a pattern somebody wrote must not hold up the process."""
+
+_WRITTEN = regex.compile(r"/(?P<source>.*)/(?P<flags>[a-z]*)", regex.DOTALL)
+_FLAGS = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL}
+_ATOM = regex.compile(
+    r"\\k<(?P<name>\w+)>|\\u\{(?P<code>[0-9a-fA-F]+)\}|\\.|\[\^\]|\[\]|\[(?:\\.|[^\]\\])*\]|\$",
+    regex.DOTALL,
+)
+
+
+class Pattern:
+    """A pattern ready to search with."""
+
+    def __init__(self, source: str, flags: str = "") -> None:
+        several_lines = "m" in flags
+        set_flags = regex.ASCII if "u" not in flags else regex.V0
+        for letter in flags:
+            set_flags |= _FLAGS.get(letter, regex.V0)
+        try:
+            self._compiled = regex.compile(_translated(source, several_lines), set_flags)
+        except regex.error as error:
+            raise NodeError(
+                f"Invalid regular expression: /{source}/: {error}",
+                description="Correct the pattern: it is read as JavaScript's regular expressions.",
+            ) from error
+        self.source = source
+
+    def found(self, text: str) -> bool:
+        """Whether it matches anywhere in a text."""
+        return self.search(text) is not None
+
+    def search(self, text: str) -> "regex.Match[str] | None":
+        """Return the first match.
+
+        Raises:
+            NodeError: it took too long.
+        """
+        try:
+            return self._compiled.search(text, timeout=LONGEST)
+        except TimeoutError as error:
+            raise NodeError(
+                f"The pattern /{self.source}/ took longer than {LONGEST:g} s on one text.",
+                description="Nested repetitions such as (a+)+ make a pattern slow; simplify it.",
+            ) from error
+
+
+@lru_cache(maxsize=256)
+def pattern(written: str) -> Pattern:
+    """Return the pattern of a text: bare, or as `/source/flags`."""
+    match = _WRITTEN.fullmatch(written)
+    if match is None:
+        return Pattern(written)
+    return Pattern(match["source"], match["flags"])
+
+
+def _translated(source: str, several_lines: bool) -> str:
+    """Return the same pattern in the words of `regex` where the two differ."""
+
+    def other(match: "regex.Match[str]") -> str:
+        found = match[0]
+        if match["name"]:
+            return f"(?P={match['name']})"
+        if match["code"]:
+            return regex.escape(chr(int(match["code"], 16)))
+        if found == "$":
+            return "$" if several_lines else r"\Z"
+        return {"[^]": r"[\s\S]", "[]": "(?!)", r"\/": "/", r"\Z": "Z", r"\A": "A"}.get(
+            found, found
+        )
+
+    return _ATOM.sub(other, source)

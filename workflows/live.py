@@ -1,0 +1,43 @@
+"""What pages of this room watch, and how its services tell them."""
+
+from whoosh_site.core import live
+from whoosh_site.core.live import topics
+from whoosh_site.core.models.people import User
+from workflows.models import Execution, Workflow
+
+topics.declare_lists("workflows", "executions")
+
+
+def tell(workflow: Workflow) -> None:
+    """Let the pages that show this workflow know that it changed."""
+    live.announce("workflows", f"workflow:{workflow.pk}", teams=[workflow.team_id])
+
+
+def tell_execution(execution: Execution) -> None:
+    """Let the pages that show this run know that it changed."""
+    names = ("executions", f"execution:{execution.pk}", f"workflow:{execution.workflow_id}")
+    live.announce(*names, teams=[execution.team_id])
+
+
+@topics.topics.add
+class ExecutionTopic(topics.Topic):
+    """One execution's page."""
+
+    key = "execution"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return Execution.objects.visible_to(user).filter(pk=pk).exists()
+
+
+@topics.topics.add
+class WorkflowTopic(topics.Topic):
+    """One workflow's page."""
+
+    key = "workflow"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return Workflow.objects.visible_to(user).filter(pk=pk).exists()

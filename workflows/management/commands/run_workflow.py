@@ -1,0 +1,100 @@
+"""Run workflows in this process, without a server."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.management.base import CommandParser
+
+from whoosh_site.core.errors import BadInput, WhooshError
+from whoosh_site.core.management.base import WhooshCommand
+from workflows import services
+from workflows.engine.items import Items
+from workflows.engine.values import dumps
+from workflows.execute import Outcome
+
+
+class Command(WhooshCommand):
+    """Many files share one process and one script engine."""
+
+    help = "Run workflows from files, or by name, in this process, without a server."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What to run, and how."""
+        parser.add_argument("workflow", nargs="+", help="a file, or the name or id of a workflow")
+        parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+        parser.add_argument("--input", default="", metavar="FILE", help="JSON the run starts with")
+        parser.add_argument("--start", default="", metavar="NODE", help="the node to start from")
+        parser.add_argument("--until", default="", metavar="NODE", help="only what leads to a node")
+        parser.add_argument("--pin", action="store_true", help="use the pinned data")
+        parser.add_argument("--timezone", default="", help="zone of workflows that name none")
+        parser.add_argument("--timeout", type=float, default=0.0, help="seconds a run may take")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run them in order; the exit code says whether all went well."""
+        given = services.Given(
+            items=_items(options["input"]),
+            start=options["start"],
+            until=options["until"],
+            pins=options["pin"],
+            timezone=options["timezone"],
+            limit=options["timeout"],
+        )
+        failed = asyncio.run(self._run_all(options["workflow"], given, options["json"]))
+        if failed:
+            raise WhooshError(f"{failed} of {len(options['workflow'])} ended in error.")
+
+    async def _run_all(self, names: list[str], given: services.Given, as_json: bool) -> int:
+        failed = 0
+        for name in names:
+            try:
+                document = await sync_to_async(services.find_document)(name)
+                outcome = await services.run_document(document, given)
+            except WhooshError as error:
+                if len(names) == 1 and not as_json:
+                    raise
+                outcome = Outcome.refused(error.message)
+            failed += outcome.status == "error"
+            self._print(name, outcome, as_json)
+        return failed
+
+    def _print(self, name: str, outcome: Outcome, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(outcome.line(file=name).decode())
+        else:
+            self.stdout.write("\n".join(_lines(name, outcome)))
+        self.stdout.flush()
+
+
+def _lines(name: str, outcome: Outcome) -> list[str]:
+    lines = [f"{name}: {outcome.status} after {outcome.ms:.0f} ms"]
+    for step in outcome.steps:
+        found = "failed" if step.failed else f"{step.count} items"
+        lines.append(f"  {step.node} #{step.index + 1}: {found}, {step.ms:.1f} ms")
+    lines += [f"  warning at {one['node']}: {one['message']}" for one in outcome.warnings]
+    if outcome.error is not None:
+        where = f" at {outcome.error['node']}" if outcome.error.get("node") else ""
+        lines.append(f"  error{where}: {outcome.error['message']}")
+    elif outcome.steps:
+        shown = [one["json"] for one in outcome.last_items[:20]]
+        lines.append(dumps(shown).decode())
+    return lines
+
+
+def _items(file: str) -> Items:
+    """Read what a run starts with: an object, a list of objects, or a list of items."""
+    if not file:
+        return [{"json": {}}]
+    try:
+        found = json.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"--input: {file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadInput(f"--input: {file} is no JSON: {error}") from None
+    listed = found if isinstance(found, list) else [found]
+    for n, one in enumerate(listed):
+        if not isinstance(one, dict):
+            raise BadInput(f"--input: entry {n + 1} of {file} is no object.")
+    return [one if isinstance(one.get("json"), dict) else {"json": one} for one in listed]

@@ -1,0 +1,1 @@
+"""Dates: read from any value, moved, and written with the tokens of moment and Luxon."""

@@ -1,0 +1,127 @@
+"""Reading a moment in time from what a workflow has: text in many forms, numbers, dates."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from email.utils import parsedate_to_datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dateutil import parser
+
+from workflows.engine.errors import NodeError
+from workflows.engine.values import DateTimeText
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECONDS_BELOW = 10**11
+"""Whole numbers with less than 12 digits are seconds, others milliseconds."""
+MONTH_ONLY = re.compile(r"([+-]?\d{4})-(\d\d)")
+DAY_OF_YEAR = re.compile(r"(\d{4})-?(\d{3})(T.*)?")
+OFFSET_ONLY = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?")
+BEHIND_ZONE = re.compile(r"\s*\([^)]*\)\s*$")  # "... GMT+0100 (Central European Time)"
+MAIL = re.compile(
+    r"([A-Z][a-z]{2},\s*)?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(:\d\d)? (GMT|UTC?|[+-]\d{4})"
+)
+SIGN_OF_OFFSET = re.compile(r"(?:GMT|UTC)([+-]\d)")
+
+
+def zone(name: str) -> tzinfo:
+    """Return a time zone by its IANA name, `UTC+2` or `+02:00`; NodeError for what is none."""
+    if match := OFFSET_ONLY.fullmatch(name):
+        sign = -1 if match[1] == "-" else 1
+        return timezone(sign * timedelta(hours=int(match[2]), minutes=int(match[3] or 0)))
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise NodeError(
+            f"The time zone '{name}' is not known", description="Use a name such as Europe/Berlin."
+        ) from None
+
+
+def from_number(value: float) -> datetime:
+    """Read seconds (less than 12 digits, or with a fraction) or milliseconds since 1970, in UTC."""
+    if isinstance(value, float) and not value.is_integer():
+        value *= 1000
+        if not value.is_integer():
+            return _at(value)
+    return _at(value * 1000 if abs(value) < SECONDS_BELOW else value)
+
+
+def _at(millis: float) -> datetime:
+    try:
+        return EPOCH + timedelta(milliseconds=millis)
+    except OverflowError:
+        raise NodeError(f"The date {millis:g} is too far from today") from None
+
+
+def as_number(value: Any) -> float | None:
+    """Return the number a value is or spells; None for none."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return value
+    try:
+        number = float(value) if isinstance(value, str) and "_" not in value else None
+    except ValueError:
+        return None
+    return int(number) if number is not None and number.is_integer() else number
+
+
+def from_text(text: str, local: tzinfo = UTC, fallback: tzinfo = UTC) -> datetime | None:
+    """Read a date from text; None when it is not understood.
+
+    ISO 8601 without an offset is in the `local` zone; other forms without one in the `fallback`.
+    """
+    if isinstance(text, DateTimeText):
+        found = datetime.fromisoformat(text.iso)
+        name = text.partition("[")[2].rstrip("]")
+        return found.astimezone(zone(name)) if name else found
+    text = text.strip()
+    found_iso = _iso(text)
+    if found_iso is not None:
+        return found_iso if found_iso.tzinfo else found_iso.replace(tzinfo=local)
+    other = _other(text)
+    return other if other is None or other.tzinfo else other.replace(tzinfo=fallback)
+
+
+def _iso(text: str) -> datetime | None:
+    if match := MONTH_ONLY.fullmatch(text):
+        text = f"{text}-01"
+    elif match := DAY_OF_YEAR.fullmatch(text):
+        first = datetime(int(match[1]), 1, 1)  # noqa: DTZ001 the zone is added by who asked
+        day = first + timedelta(days=int(match[2]) - 1)
+        text = f"{day:%Y-%m-%d}{match[3] or ''}"
+    if not re.match(r"\d{4}(-|\d{4}|W)", text):
+        return None
+    try:
+        return datetime.fromisoformat(re.sub(r"T24:00(:00(\.0+)?)?", "T00:00", text))
+    except ValueError:
+        return None
+
+
+def _other(text: str) -> datetime | None:
+    if MAIL.fullmatch(text):
+        return parsedate_to_datetime(text)
+    if not re.search(r"\d", text):
+        return None
+    # dateutil reads "GMT+1" as Posix does, the other way round.
+    text = SIGN_OF_OFFSET.sub(r"\1", BEHIND_ZONE.sub("", text))
+    start = datetime(2001, 1, 1)  # noqa: DTZ001 what JavaScript takes for missing parts
+    try:
+        found = parser.parse(text, default=start)
+    except (ValueError, OverflowError):
+        return None
+    return found if isinstance(found, datetime) else None
+
+
+def read(value: Any, local: tzinfo = UTC) -> datetime | None:
+    """Read a date from a number or text; None when it is not understood."""
+    number = as_number(value)
+    if number is not None:
+        return from_number(number) if number == number and abs(number) != float("inf") else None
+    return from_text(value, local) if isinstance(value, str) else None
+
+
+def milliseconds(value: Any, timezone: str = "UTC") -> float | None:
+    """Return the milliseconds since 1970 of a date in any form; None when it is none."""
+    found = read(value, zone(timezone))
+    return None if found is None else (found - EPOCH) / timedelta(milliseconds=1)

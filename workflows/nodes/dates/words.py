@@ -1,0 +1,72 @@
+"""English names and endings of dates, and pieces both kinds of tokens share."""
+
+from datetime import datetime, timedelta
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def ordinal(number: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th ..."""
+    ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def offset(date: datetime, *, colon: bool = True, short: bool = False) -> str:
+    """Return the offset from UTC: +02:00, +0200, or the shortest form (+2)."""
+    minutes = round((date.utcoffset() or timedelta()) / timedelta(minutes=1))
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    if short:
+        return f"{sign}{hours}:{rest:02}" if rest else f"{sign}{hours}"
+    return f"{sign}{hours:02}{':' if colon else ''}{rest:02}"
+
+
+def iso(date: datetime, *, utc: bool = False) -> str:
+    """Return ISO 8601 with milliseconds, with Z where `utc` or the zone is UTC by name."""
+    text = date.isoformat(timespec="milliseconds")
+    if utc or zone_name(date) in ("UTC", "Etc/UTC"):
+        return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+    return text
+
+
+def zone_name(date: datetime) -> str:
+    """Return the IANA name of a date's zone, or UTC+2."""
+    name = getattr(date.tzinfo, "key", None)
+    if name:
+        return str(name)
+    return "UTC" if not date.utcoffset() else f"UTC{offset(date, short=True)}"
+
+
+AMERICAN = {
+    "EST": "Eastern Standard Time", "EDT": "Eastern Daylight Time",
+    "CST": "Central Standard Time", "CDT": "Central Daylight Time",
+    "MST": "Mountain Standard Time", "MDT": "Mountain Daylight Time",
+    "PST": "Pacific Standard Time", "PDT": "Pacific Daylight Time",
+    "AKST": "Alaska Standard Time", "AKDT": "Alaska Daylight Time",
+    "HST": "Hawaii-Aleutian Standard Time",
+}  # fmt: skip
+
+
+def spoken_zone(date: datetime, *, long: bool = False) -> str:
+    """Return how an American calls the zone: EST, UTC, or GMT+2 where they have no word."""
+    short = date.tzname() or ""
+    if short in AMERICAN and zone_name(date).startswith(("America/", "US/", "Pacific/Honolulu")):
+        return AMERICAN[short] if long else short
+    if zone_name(date) in ("UTC", "Etc/UTC"):
+        return "Coordinated Universal Time" if long else "UTC"
+    if not date.utcoffset():
+        return "Greenwich Mean Time" if long else "GMT"
+    return f"GMT{offset(date, short=not long)}"
+
+
+def epoch(date: datetime) -> float:
+    """Return seconds since 1970, whole where they are."""
+    return date.timestamp()
+
+
+def twelve(hour: int) -> int:
+    """Return an hour on a clock of twelve."""
+    return hour % 12 or 12

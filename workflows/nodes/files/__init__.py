@@ -1,0 +1,1 @@
+"""What the nodes that handle files share: kinds of files, tables, calendars, folders."""

@@ -1,0 +1,1 @@
+"""HTML, Markdown and XML: read into trees, searched, and written."""

@@ -1,0 +1,1 @@
+"""What the nodes that run people's code share."""

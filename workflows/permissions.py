@@ -1,0 +1,15 @@
+"""Who may do what with workflows."""
+
+from whoosh_site.core.models.access import Scope
+from whoosh_site.core.models.people import Role
+from whoosh_site.core.permissions import ANYBODY, Rule, declare
+
+declare(
+    {
+        "execution.start": Rule(Scope.WRITE, Role.EDITOR),
+        "execution.view": Rule(Scope.READ, ANYBODY),
+        "workflow.view": Rule(Scope.READ, ANYBODY),
+        "workflow.change": Rule(Scope.WRITE, Role.EDITOR),
+        "workflow.delete": Rule(Scope.WRITE, Role.EDITOR),
+    }
+)

@@ -1,0 +1,171 @@
+"""What the nodes of a run reach outside it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from whoosh_site.core.addresses import allowed, public_only
+from whoosh_site.core.errors import WhooshError
+from whoosh_site.core.http import Answer, Door
+from workflows.engine.document import Document
+from workflows.engine.errors import NodeError
+from workflows.engine.items import Items
+from workflows.engine.node import Context
+from workflows.engine.scripts import CodeResult, Scripts
+from workflows.execute import Order, execute
+
+DEEPEST = 20
+"""How many workflows may run inside one another."""
+
+
+class Session(Scripts, Protocol):
+    """The scripts of one run, to be closed at its end."""
+
+    async def close(self) -> None:
+        """Give the process back."""
+        ...
+
+
+class Blobs(Protocol):
+    """Where the files of a run lie."""
+
+    async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
+        """Store bytes; returns the record for an item's `binary`."""
+        ...
+
+    async def bytes_of(self, record: Mapping[str, Any]) -> bytes:
+        """Return what was stored; NodeError when this run does not hold it."""
+        ...
+
+
+class Memories(Protocol):
+    """What nodes remember from run to run (Remove Duplicates)."""
+
+    async def recall(self, scope: str, keys: Sequence[str]) -> set[str]:
+        """Return which keys are known."""
+        ...
+
+    async def remember(self, scope: str, keys: Sequence[str], *, most: int) -> None:
+        """Add keys; only the newest `most` stay."""
+        ...
+
+    async def forget(self, scope: str) -> None:
+        """Forget all keys."""
+        ...
+
+
+class ProcessMemory:
+    """Memories that end with the process: for documents that are run from a file."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, None]] = {}
+
+    async def recall(self, scope: str, keys: Sequence[str]) -> set[str]:
+        """Return which keys are known."""
+        return set(keys) & self._known.get(scope, {}).keys()
+
+    async def remember(self, scope: str, keys: Sequence[str], *, most: int) -> None:
+        """Add keys; only the newest `most` stay."""
+        known = self._known.setdefault(scope, {})
+        known.update(dict.fromkeys(keys))
+        for old in list(known)[: max(len(known) - most, 0)]:
+            del known[old]
+
+    async def forget(self, scope: str) -> None:
+        """Forget all keys."""
+        self._known.pop(scope, None)
+
+
+class Reach:
+    """The way outside of one run in this process, and of the workflows it runs inside."""
+
+    def __init__(
+        self,
+        *,
+        scripts: Callable[[], Session],
+        find: Callable[[str], Document],
+        blobs: Blobs,
+        memories: Memories,
+        timezone: str = "UTC",
+        file_roots: Sequence[str] = (),
+        http_allow: Sequence[str] = (),
+        python: bool = False,
+        depth: int = 0,
+    ) -> None:
+        self.scripts = scripts
+        self.find = find
+        self.blobs = blobs
+        self.keep, self.bytes_of = blobs.keep, blobs.bytes_of
+        self.memories = memories
+        self.recall, self.remember = memories.recall, memories.remember
+        self.forget = memories.forget
+        self.timezone = timezone
+        self.file_roots = file_roots
+        self.http_allow = http_allow
+        self.python = python
+        self.depth = depth
+        self._door: Door | None = None
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if self._door is not None:
+            await self._door.close()
+
+    def http(self, method: str, url: str, **options: Any) -> AbstractAsyncContextManager[Answer]:
+        """Open one request; public addresses, and what an administrator listed."""
+        if self._door is None:
+            self._door = Door(public_only(allowed(entry) for entry in self.http_allow))
+        return self._door.stream(method, url, **options)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+    async def run_python(self, source: str, items: Items, *, each: bool) -> CodeResult:
+        """Refuse: see `python`."""
+        raise NodeError("Python is disabled.")
+
+    # -- other workflows -------------------------------------------------------------------------
+
+    async def run_workflow(
+        self, which: Mapping[str, Any], items: Items, *, wait: bool, parent: Context
+    ) -> Items:
+        """Run another workflow inside this one; returns what its last node gave."""
+        if self.depth >= DEEPEST:
+            raise NodeError(
+                f"Workflows run inside one another {DEEPEST} deep: probably one calls itself."
+            )
+        document = self._document(which)
+        start = next(
+            (
+                name
+                for name, spec in document.nodes.items()
+                if spec.short_type == "executeWorkflowTrigger" and not spec.disabled
+            ),
+            "",
+        )
+        inner = Reach(
+            scripts=self.scripts, find=self.find, blobs=self.blobs, memories=self.memories,
+            timezone=self.timezone,
+            file_roots=self.file_roots, http_allow=self.http_allow, python=self.python,
+            depth=self.depth + 1,
+        )  # fmt: skip
+        scripts = self.scripts()
+        order = Order(document, items, start=start, timezone=self.timezone, mode="production")
+        try:
+            outcome = await execute(order, scripts, inner)
+        finally:
+            await scripts.close()
+            await inner.close()
+        if outcome.error is not None:
+            raise NodeError(str(outcome.error["message"]))
+        return outcome.last_items
+
+    def _document(self, which: Mapping[str, Any]) -> Document:
+        if isinstance(given := which.get("document"), Mapping):
+            return Document(given)
+        try:
+            return self.find(str(which.get("file") or which.get("id") or which.get("name")))
+        except WhooshError as error:
+            raise NodeError(error.message) from error

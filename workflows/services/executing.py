@@ -1,0 +1,286 @@
+"""Executions: started, carried by the runner, ended under their lease; retried and canceled."""
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from whoosh_site.core import audit, leases
+from whoosh_site.core.actor import Actor
+from whoosh_site.core.errors import BadInput, Conflict
+from whoosh_site.core.leases import QUARANTINED, Lease
+from whoosh_site.core.permissions import demand
+from workflows.binary import Binaries
+from workflows.engine.items import Items
+from workflows.engine.run import Step
+from workflows.execute import Outcome
+from workflows.live import tell_execution
+from workflows.models import Execution, ExecutionData, Workflow, WorkflowVersion
+from workflows.models.executions import CANCELED, OPEN, SUCCESS, WAITING
+from workflows.services.running import Given, run_document
+
+TELL_EVERY = 0.5
+"""Seconds between two writes of how far a run is."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+LARGEST_INPUT = 8 * 1024 * 1024
+LARGEST_DATA = 256 * 1024 * 1024
+"""Bytes, compressed, of what one execution keeps."""
+
+
+# -- asked for -----------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def start_execution(
+    workflow: Workflow,
+    *,
+    by: Actor,
+    source: str,
+    version: WorkflowVersion | None = None,
+    items: Items | None = None,
+    start: str = "",
+    until: str = "",
+    pins: bool = False,
+    retry_of: Execution | None = None,
+) -> Execution:
+    """Queue a run of a workflow: of its current version, unless another is named.
+
+    Raises:
+        Forbidden: the caller may not run workflows of the team.
+        BadInput: a node that is not there, or too much input.
+    """
+    demand(by, "execution.start", [workflow.team_id])
+    version = version or workflow.current
+    if version is None:
+        raise BadInput(f"{workflow} has no version to run. Import a document first.")
+    for name, node in (("start", start), ("until", until)):
+        if node and node not in version.document.nodes:
+            there = ", ".join(list(version.document.nodes)[:20])
+            raise BadInput(f"{name}: {workflow} has no node {node!r}. There are: {there}.")
+    text = json.dumps(items, ensure_ascii=False) if items else ""
+    if len(text) > LARGEST_INPUT:
+        raise BadInput(f"input: {len(text)} characters; {LARGEST_INPUT} are allowed.")
+    execution = Execution.objects.create(
+        team_id=workflow.team_id,
+        workflow=workflow,
+        version=version,
+        source=source,
+        started_by=by.user,
+        retry_of=retry_of,
+        input_text=text,
+        start_node=start,
+        until_node=until,
+        pins=pins,
+    )
+    audit.record(by, "started", execution, {"version": version.number})
+    tell_execution(execution)
+    return execution
+
+
+def retry_execution(execution: Execution, *, by: Actor, newest: bool = False) -> Execution:
+    """Run a failed execution again from the node that failed, with what the others gave.
+
+    `newest` runs the workflow's current version; the steps of nodes it no longer has are left out.
+
+    Raises:
+        Conflict: it has not ended, or it succeeded.
+    """
+    if not execution.ended or execution.state == SUCCESS:
+        raise Conflict(f"{execution} is {execution.get_state_display().lower()}: nothing to retry.")
+    version = execution.workflow.current if newest else execution.version
+    return start_execution(
+        execution.workflow,
+        by=by,
+        source=Execution.Source.RETRY,
+        version=version,
+        items=execution.items,
+        start=execution.start_node,
+        until=execution.until_node,
+        pins=execution.pins,
+        retry_of=execution,
+    )
+
+
+@transaction.atomic
+def cancel_execution(execution: Execution, *, by: Actor) -> bool:
+    """Ask a run to stop; False when it has ended. One that did not begin ends at once."""
+    demand(by, "execution.start", [execution.team_id])
+    mine = Execution.objects.filter(pk=execution.pk)
+    now = timezone.now()
+    never = mine.filter(state__in=(Execution.State.QUEUED, Execution.State.WAITING))
+    if never.update(state=CANCELED, finished_at=now, **leases.FINISHED):
+        ended = True
+    else:
+        ended = bool(mine.filter(state=leases.RUNNING).update(cancel_asked=True))
+    if ended:
+        audit.record(by, "canceled", execution)
+        tell_execution(execution)
+    return ended
+
+
+# -- carried -------------------------------------------------------------------------------------
+
+
+class Progress:
+    """Tells, now and then, how far a run is."""
+
+    def __init__(self, lease: Lease[Execution], execution: Execution) -> None:
+        self.lease = lease
+        self.execution = execution
+        self.figures: dict[str, dict[str, Any]] = {}
+        self.told_at = time.monotonic()
+
+    async def on_step(self, step: Step) -> None:
+        """Count a step."""
+        add_figures(self.figures, step)
+        if time.monotonic() - self.told_at > TELL_EVERY:
+            self.told_at = time.monotonic()
+            await sync_to_async(self._write)()
+
+    @transaction.atomic
+    def _write(self) -> None:
+        if self.lease.write(nodes=list(self.figures.values())):
+            tell_execution(self.execution)
+
+
+def add_figures(figures: dict[str, dict[str, Any]], step: Step) -> None:
+    """Add a step to the figures of its node: runs, items, milliseconds, whether it failed."""
+    found = figures.setdefault(
+        step.node, {"name": step.node, "runs": 0, "items": 0, "ms": 0.0, "failed": False}
+    )
+    found["runs"] += 1
+    found["items"] += step.count
+    found["ms"] = round(found["ms"] + step.ms, 2)
+    found["failed"] = found["failed"] or step.failed
+
+
+async def run_execution(lease: Lease[Execution]) -> None:
+    """Carry a claimed execution to its end."""
+    execution = await sync_to_async(_begun)(lease)
+    if execution is None:
+        return
+    if execution.cancel_asked:
+        await sync_to_async(execution_canceled)(lease)
+        return
+    saved = await sync_to_async(_saved)(execution)
+    progress = Progress(lease, execution)
+    given = Given(
+        items=execution.items,
+        start=execution.start_node,
+        until=execution.until_node,
+        pins=execution.pins,
+        execution={"id": str(execution.pk), "mode": "test"},
+        workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
+        saved=saved,
+    )
+    document = execution.version.document
+    outcome = await run_document(document, given, files=_files(execution), on_step=progress.on_step)
+    await sync_to_async(_ended)(lease, execution, outcome)
+
+
+def _files(execution: Execution) -> Binaries:
+    also = [str(execution.retry_of_id)] if execution.retry_of_id else []
+    owner = f"team-{execution.team_id}"
+    return Binaries(settings.VAR / "binary", owner=owner, run=str(execution.pk), also=also)
+
+
+def _begun(lease: Lease[Execution]) -> Execution | None:
+    if not lease.write(started_at=timezone.now(), nodes=[]):
+        return None
+    rows = Execution.objects.select_related("workflow", "version", "retry_of")
+    execution = rows.get(pk=lease.pk)
+    tell_execution(execution)
+    return execution
+
+
+def _saved(execution: Execution) -> Mapping[tuple[str, int], Step]:
+    """Return its own steps so far, or those of the run it retries; what failed is left out."""
+    steps = list(execution.steps())
+    if not steps and execution.retry_of is not None:
+        steps = list(execution.retry_of.steps())
+    there = execution.version.document.nodes
+    return {
+        (step.node, step.index): step for step in steps if not step.failed and step.node in there
+    }
+
+
+@transaction.atomic
+def _ended(lease: Lease[Execution], execution: Execution, outcome: Outcome) -> None:
+    """Write how a run ended, or what it waits for; its data is kept either way."""
+    steps = [*outcome.steps, outcome.woken] if outcome.woken else list(outcome.steps)
+    figures: dict[str, dict[str, Any]] = {}
+    for step in outcome.steps:
+        add_figures(figures, step)
+    blob, size = ExecutionData.packed(steps)
+    warnings = list(outcome.warnings)
+    if len(blob) > LARGEST_DATA and outcome.woken is None:
+        blob, size = b"", 0
+        words = f"What its nodes gave is not kept: more than {LARGEST_DATA >> 20} MB."
+        warnings.append({"node": "", "message": words})
+    told = {
+        "nodes": list(figures.values()),
+        "warnings": warnings,
+        "ms": (execution.ms or 0) + outcome.ms,
+    }
+    if _let_go(lease, outcome, told):
+        data = {"blob": blob, "size": size}
+        ExecutionData.objects.update_or_create(execution=execution, defaults=data)
+        tell_execution(execution)
+
+
+def _let_go(lease: Lease[Execution], outcome: Outcome, told: dict[str, Any]) -> bool:
+    if outcome.parked is not None:
+        until, node = outcome.parked.until, outcome.woken.node if outcome.woken else ""
+        due_at = datetime.fromisoformat(until) if until else NEVER
+        words = f"{node} waits until {until}" if until else f"{node} waits for a call"
+        return lease.put_back(due_at, state=WAITING, trouble=words, **told)
+    error = outcome.error or {}
+    return lease.finish(
+        outcome.status,
+        finished_at=timezone.now(),
+        error=str(error.get("message", "")),
+        error_node=str(error.get("node", "")),
+        **told,
+    )
+
+
+def wake_executions() -> None:
+    """Queue the runs whose time has come."""
+    rows = Execution.objects.filter(state=WAITING, due_at__lte=timezone.now())
+    if rows.exists():  # reads only: takes no write lock
+        rows.update(state=leases.QUEUED)
+
+
+@transaction.atomic
+def execution_canceled(lease: Lease[Execution]) -> None:
+    """End a run whose coroutine was canceled because somebody asked for it."""
+    execution = Execution.objects.filter(pk=lease.pk, cancel_asked=True).first()
+    if execution is not None and lease.finish(CANCELED, finished_at=timezone.now()):
+        tell_execution(execution)
+
+
+@transaction.atomic
+def executions_returned(found: leases.Returned) -> None:
+    """Write why runs in quarantine ended, and show what became of those whose process died."""
+    for execution in Execution.objects.filter(pk__in=[*found.queued, *found.quarantined]):
+        if execution.state == QUARANTINED:
+            Execution.objects.filter(pk=execution.pk, finished_at=None).update(
+                finished_at=timezone.now(), error=execution.trouble
+            )
+        tell_execution(execution)
+
+
+def wait_for_execution(execution: Execution, seconds: float) -> Execution:
+    """Return the execution as it is when it has ended, or after so many seconds."""
+    until = time.monotonic() + seconds
+    while True:
+        found = Execution.objects.select_related("workflow").get(pk=execution.pk)
+        if found.state not in OPEN or time.monotonic() > until:
+            return found
+        time.sleep(0.05)

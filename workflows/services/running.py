@@ -1,0 +1,103 @@
+"""Running documents in this process, with the scripts, files and memories they share."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from whoosh_site.core.errors import BadInput
+from workflows.binary import Binaries
+from workflows.engine.document import Document
+from workflows.engine.driver import Saved
+from workflows.engine.items import Items
+from workflows.execute import Order, Outcome, execute
+from workflows.n8n.reading import read_one
+from workflows.reach import Memories, ProcessMemory, Reach
+from workflows.scripts.session import Session
+from workflows.services.finding import find_workflow
+
+LOOSE = "command"
+"""Who owns the files of runs that belong to no team."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """How somebody wants a run to be."""
+
+    items: Items = field(default_factory=lambda: [{"json": {}}])
+    start: str = ""
+    until: str = ""
+    pins: bool = False
+    timezone: str = ""
+    limit: float = 0.0
+    execution: Mapping[str, Any] = field(default_factory=dict)
+    workflow: Mapping[str, Any] = field(default_factory=dict)
+    saved: Saved = field(default_factory=dict)
+
+
+async def run_document(
+    document: Document, given: Given, *, files: Binaries | None = None, **hooks: Any
+) -> Outcome:
+    """Run a document to its end; what goes wrong in it is told by the outcome.
+
+    Without `files` what it makes is deleted at the end. `hooks`: see `execute`.
+    """
+    blobs = files or Binaries(settings.VAR / "binary", owner=LOOSE, run=secrets.token_hex(8))
+    reach = Reach(
+        scripts=Session,
+        find=find_document,
+        blobs=blobs,
+        memories=_memories,
+        timezone=given.timezone or settings.TIME_ZONE,
+        file_roots=settings.FILE_ROOTS,
+        http_allow=settings.HTTP_ALLOW,
+    )
+    order = Order(
+        document=document,
+        items=given.items,
+        start=given.start,
+        until=given.until,
+        pins=given.pins,
+        timezone=reach.timezone,
+        limit=given.limit,
+        static=_static(document.static_data),
+        execution=given.execution,
+        workflow=given.workflow,
+        saved=given.saved,
+    )
+    scripts = Session()
+    try:
+        return await execute(order, scripts, reach, **hooks)
+    finally:
+        await scripts.close()
+        await reach.close()
+        if files is None:
+            blobs.forget()
+
+
+_memories: Memories = ProcessMemory()
+
+
+def _static(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {key: dict(value) for key, value in given.items() if isinstance(value, Mapping)}
+
+
+def find_document(which: str) -> Document:
+    """Return the document in a file, or that of the workflow with this name or id.
+
+    Raises:
+        BadInput: the file holds no workflow.
+        NotFound: there is no such file and no such workflow.
+    """
+    path = Path(which)
+    if not path.is_file():
+        found = find_workflow(which)
+        return found.current.document if found.current else Document({})
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{which} cannot be read: {error}") from None
+    return Document({"name": path.stem, **read_one(text).document})

@@ -48,7 +48,8 @@ class Field:
 
     `when` names values other parameters of the same level must have; a name that begins with "/"
     is looked up at the top. `versions` says for which versions the field is there. A `literal` is
-    never an expression. `many`: a group may be given several times.
+    never an expression; one that is `late` is evaluated by the node itself, with what it finds out
+    (`Context.evaluate`). `many`: a group may be given several times.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Field:
     many: bool = False
     required: bool = False
     literal: bool = False
+    late: bool = False
     secret: bool = False
     language: str = ""
     when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -213,20 +215,20 @@ def _filled_group(one: Field | None, version: float, value: Any, top: Mapping[st
 
 
 def templates(fields: Sequence[Field], values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every expression in the parameters: texts that begin with "=", at any depth."""
-    literal = {one.name for one in fields if one.literal}
+    """Yield every expression to evaluate before a node runs: texts with "=", at any depth."""
+    passed = {one.name for one in fields if one.literal or one.late}
+    inner = {one.name: one.fields for one in fields if any(field.late for field in one.fields)}
     for name, value in values.items():
-        if name not in literal:
-            yield from _templates(value)
+        if name not in passed:
+            yield from _templates(value, inner.get(name, ()))
 
 
-def _templates(value: Any) -> Iterator[str]:
+def _templates(value: Any, fields: Sequence[Field] = ()) -> Iterator[str]:
     if isinstance(value, str):
         if value.startswith("="):
             yield value
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _templates(one)
+        yield from templates(fields, value)
     elif isinstance(value, list):
         for one in value:
-            yield from _templates(one)
+            yield from _templates(one, fields)

@@ -21,12 +21,12 @@ from workflows.engine.parameters import (
     number,
     text,
 )
-from workflows.engine.values import plain
+from workflows.engine.paths import field as field_of
+from workflows.engine.values import UNDEFINED, plain
 from workflows.nodes import shelf
 from workflows.nodes.files import blobs, fields
 from workflows.nodes.files.calendar import write_calendar
 from workflows.nodes.files.encodings import encoded
-from workflows.nodes.files.paths import get
 from workflows.nodes.files.targets import TABLES, write_table
 
 OPERATIONS = {
@@ -160,8 +160,8 @@ async def _file_of(context: Context, operation: str, index: int, one: Item) -> I
         data, mime, name = _json(one["json"], options)
     else:
         source = str(context.value("sourceProperty", index) or "")
-        value = get(one["json"], source)
-        if value is None:
+        value = field_of(one["json"], source)
+        if value is UNDEFINED or value is None:
             raise NodeError(f"The value in '{source}' is not set")
         data, mime, name = _moved(plain(value), operation, options)
     record = await blobs.keep(context, data, mime=mime, name=name)

@@ -12,10 +12,10 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import Field, choice, flag, number, text
+from workflows.engine.paths import parts, put
 from workflows.engine.values import UNDEFINED
 from workflows.nodes import shelf
 from workflows.nodes.files import blobs
-from workflows.nodes.files.paths import put
 from workflows.nodes.signing import ALGORITHMS, sign
 
 HASHES = {
@@ -92,8 +92,8 @@ class Crypto(Node):
                 )
             else:
                 found = await _digested(context, str(action), index, one)
-            json = dict(one["json"])
-            put(json, str(context.value("dataPropertyName", index) or "data"), found)
+            target = str(context.value("dataPropertyName", index) or "data")
+            json = put(one["json"], parts(target), found)
             return [{**one, "json": json, "pairedItem": {"item": index}}]
 
         return [await blobs.for_each(context, work)]

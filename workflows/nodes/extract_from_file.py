@@ -8,12 +8,12 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import Field, choice, collection, text
+from workflows.engine.paths import parts, put
 from workflows.nodes import shelf
 from workflows.nodes.files import blobs, fields
 from workflows.nodes.files.aside import Aside
 from workflows.nodes.files.calendar import read_calendar
 from workflows.nodes.files.encodings import decoded
-from workflows.nodes.files.paths import put
 from workflows.nodes.files.sources import read_table
 
 TABLES = ("csv", "html", "ods", "rtf", "xls", "xlsx")
@@ -86,9 +86,8 @@ async def _extracted(context: Context, aside: Aside, index: int, one: Item) -> I
     if operation not in MOVES:
         raise NodeError(f"The operation {operation!r} is not there.")
     data = await blobs.read(context, one, field)
-    found: dict[str, Any] = {}
     target = str(context.value("destinationKey", index) or "data")
-    put(found, target, _moved(data, operation, options))
+    found = put({}, parts(target), _moved(data, operation, options))
     return [fields.with_source(one, found, options, index, moved=field)]
 
 

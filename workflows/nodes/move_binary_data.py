@@ -8,13 +8,14 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import Field, choice, collection, flag, text
-from workflows.engine.values import plain
+from workflows.engine.paths import field as field_of
+from workflows.engine.paths import parts, put, without
+from workflows.engine.values import UNDEFINED, plain
 from workflows.nodes import shelf
 from workflows.nodes.convert_to_file import from_base64
 from workflows.nodes.files import blobs
 from workflows.nodes.files.encodings import ENCODINGS, decoded, encoded
 from workflows.nodes.files.kinds import extension_of
-from workflows.nodes.files.paths import get, put, without
 
 TO_JSON, TO_BINARY = {"mode": ["binaryToJson"]}, {"mode": ["jsonToBinary"]}
 _PARTLY = {"/mode": ["binaryToJson"], "/setAllData": [False]}
@@ -90,8 +91,8 @@ async def _to_json(context: Context, index: int, one: Item) -> Item | None:
         value = _parsed(words) if options.get("jsonParse") else words
         if options.get("keepAsBase64"):
             value = base64.b64encode(data).decode()
-        json = dict(one["json"])
-        put(json, str(context.value("destinationKey", index) or "data"), value)
+        target = str(context.value("destinationKey", index) or "data")
+        json = put(one["json"], parts(target), value)
     binary = one.get("binary") if options.get("keepSource") else blobs.without(one, source)
     return {"json": json, **({"binary": binary} if binary else {})}
 
@@ -107,10 +108,11 @@ async def _to_binary(context: Context, index: int, one: Item) -> Item:
     options = context.value("options", index, {}) or {}
     everything = context.value("convertAllData", index)
     source = str(context.value("sourceKey", index) or "")
-    value = plain(one["json"] if everything else get(one["json"], source))
-    if value is None:
+    found = one["json"] if everything else field_of(one["json"], source)
+    if found is UNDEFINED or found is None:
         raise NodeError(f"The value in '{source}' is not set")
     mime = str(options.get("mimeType") or "")
+    value = plain(found)
     if options.get("dataIsBase64") is True:
         data = from_base64(str(value))
     else:
@@ -127,5 +129,5 @@ async def _to_binary(context: Context, index: int, one: Item) -> Item:
     field = str(context.value("destinationKey", index) or "data")
     kept = one["json"] if options.get("keepSource") else {}
     if not everything and not options.get("keepSource"):
-        kept = without(one["json"], source)
+        kept = without(one["json"], parts(source))
     return {"json": kept, "binary": {**(one.get("binary") or {}), field: record}}

@@ -19,8 +19,7 @@ async def for_each(context: Context, work: Work) -> Items:
             made += await work(index, one)
         except NodeError as error:
             if not context.goes_on:
-                if error.item is None:
-                    error.item = index
+                context.blamed(error, index)
                 raise
             made.append(context.failed(error, index))
     return made

@@ -1,0 +1,169 @@
+"""HTTP Request: calls an address, once for each item."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from whoosh_site.core.errors import WhooshError
+from whoosh_site.core.limits import MEGABYTE, Limits
+from workflows.engine.errors import NodeError
+from workflows.engine.items import Item, Items, Outputs
+from workflows.engine.node import Context, Node, Unsupported
+from workflows.engine.parameters import Field
+from workflows.nodes import shelf
+from workflows.nodes.web import making
+from workflows.nodes.web.answers import Got, headers_of, items_of
+from workflows.nodes.web.making import ACCEPT, Taking, whole
+from workflows.nodes.web.pages import Pages
+from workflows.nodes.web.parameters import CREDENTIALS, NEW, OLD, OLD_CREDENTIALS
+from workflows.nodes.web.request import Request
+
+AT_ONCE = 20
+"""Requests of one node that are under way at the same time."""
+LARGEST = 64 * MEGABYTE
+LONGEST = 300.0
+_WITH_CREDENTIAL = "needs a credential; these cannot be used here yet. Send a header instead"
+_CHECKED = "is refused: certificates are always checked"
+
+
+@shelf.add
+class HttpRequest(Node):
+    """Call an address for each item and give what it answers."""
+
+    key = "n8n-nodes-base.httpRequest"
+    label = "HTTP Request"
+    group = "Core"
+    icon = "globe"
+    versions = (1, 2, 3, 4, 4.1, 4.2, 4.3, 4.4, 4.5)
+    reaches_out = True
+    fields: ClassVar[tuple[Field, ...]] = NEW
+    unsupported: ClassVar[tuple[Unsupported, ...]] = (
+        Unsupported("authentication", (*CREDENTIALS, *OLD_CREDENTIALS), _WITH_CREDENTIAL),
+        Unsupported("provideSslCertificates"),
+        Unsupported("allowUnauthorizedCerts", why=_CHECKED),
+        Unsupported("options.allowUnauthorizedCerts", why=_CHECKED),
+        Unsupported("options.proxy", why="is refused: requests leave by the server's own door"),
+    )
+
+    @classmethod
+    def fields_of(cls, version: float) -> tuple[Field, ...]:
+        """Return the fields; versions 1 and 2 have others."""
+        return OLD if version < 3 else NEW
+
+    async def run(self, context: Context) -> Outputs:
+        """Send the requests in batches; the items come in the order of those that asked."""
+        size, pause = _batching(context)
+        made: list[Items | NodeError] = []
+        gate = asyncio.Semaphore(AT_ONCE)
+        count = len(context.items)
+        for first in range(0, count, size):
+            if first and pause:
+                await context.outside.sleep(pause)
+            batch = range(first, min(first + size, count))
+            made += await asyncio.gather(*(_answered(context, index, gate) for index in batch))
+        items: Items = []
+        for index, found in enumerate(made):
+            if not isinstance(found, NodeError):
+                items += found
+            elif context.goes_on:
+                items.append({"json": {"error": _told(found)}, "pairedItem": {"item": index}})
+            else:
+                raise context.blamed(found, index)
+        return [items]
+
+
+def _batching(context: Context) -> tuple[int, float]:
+    """Return how many items go in one batch and the seconds between two."""
+    options = context.value("options", 0, {}) or {}
+    batch: Mapping[str, Any] = options
+    if context.version >= 3:
+        batch = (options.get("batching") or {}).get("batch") or {}
+    size = whole(batch.get("batchSize"), 0, "Items per Batch")
+    pause = whole(batch.get("batchInterval"), 0, "Batch Interval")
+    return size or max(len(context.items), 1), pause / 1000
+
+
+async def _answered(context: Context, index: int, gate: asyncio.Semaphore) -> Items | NodeError:
+    async with gate:
+        try:
+            return await _items(context, index, context.items[index])
+        except NodeError as error:
+            return error
+
+
+async def _items(context: Context, index: int, one: Item) -> Items:
+    if context.version < 3:
+        request = await making.old_request_of(context, index, one)
+        taking = making.old_taking_of(context, index)
+    else:
+        request = await making.request_of(context, index, one)
+        taking = making.taking_of(context, index)
+    options = context.value("options", index, {}) or {}
+    keyed = options.get("idempotencyKey", True) is not False
+
+    async def send(page: Request, number: int) -> Got:
+        return await _sent(
+            context, page, taking, _step_key(context, index, number) if keyed else ""
+        )
+
+    pages = (options.get("pagination") or {}).get("pagination") or {}
+    if pages and pages.get("paginationMode") != "off":
+        answers = await Pages(context, index, pages, taking).all(request, send)
+    else:
+        answers = [await send(request, 0)]
+        if not answers[0].ok and not taking.never_error:
+            raise answers[0].failure()
+    return [made for got in answers for made in await items_of(context, index, one, got, taking)]
+
+
+async def _sent(context: Context, request: Request, taking: Taking, key: str) -> Got:
+    headers = {"accept": ACCEPT[taking.form], "user-agent": "WHOOSH"}
+    content = None
+    if request.body is not None:
+        content, mime = request.body.encoded()
+        if mime:
+            headers["content-type"] = mime
+    if key:
+        headers["idempotency-key"] = key
+    given = {name.lower() for name in request.headers}
+    headers = {name: value for name, value in headers.items() if name not in given}
+    limits = Limits(
+        first_byte=taking.seconds,
+        total=max(taking.seconds, LONGEST),
+        size=LARGEST,
+        redirects=taking.redirects,
+    )
+    try:
+        opened = context.outside.http(
+            request.method,
+            request.full_url,
+            headers={**headers, **request.headers},
+            content=content,
+            limits=limits,
+        )
+        async with opened as answer:
+            body = await answer.read()
+            return Got(answer.status, headers_of(answer.headers), body, answer.url)
+    except WhooshError as error:
+        failure = NodeError(error.message)
+        failure.extra = {"name": "NodeApiError"}
+        raise failure from error
+
+
+def _step_key(context: Context, index: int, number: int) -> str:
+    """Return a key that is the same whenever this request of this step is repeated."""
+    execution = context.scope.execution
+    run = execution.get("key") or execution.get("id")
+    if not run:
+        return ""  # without an execution to belong to, two runs would look like one
+    place = context.first_index + index
+    parts = (run, context.node.name, context.run_index, place, number)
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def _told(error: NodeError) -> dict[str, Any]:
+    told: dict[str, Any] = {"message": error.message, "name": "NodeOperationError", **error.extra}
+    if error.description:
+        told["description"] = error.description
+    return told

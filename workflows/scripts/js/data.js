@@ -61,7 +61,7 @@ const asPair = (pair) => (typeof pair === 'number' ? { item: pair } : pair);
 function walk(wanted, node, output, run, item) {
   if (node === wanted) return [run, output, item];
   const past = S.past.get(node)?.[run];
-  if (past === undefined) throw new ExpressionError('Invalid expression', `'${node}' has no data of run ${run}.`);
+  if (past === undefined) return null; // handed over is what lies between: this is beyond `wanted`
   const items = past.outputs?.[output];
   const pair = items ? items[item]?.pairedItem : past.pairs?.[output]?.[item];
   if (pair === undefined || pair === null) throw unavailable(node);

@@ -13,5 +13,5 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the shelves of this room."""
-        for module in ("permissions", "kinds", "live", "scripts.health"):
+        for module in ("permissions", "kinds", "live", "scripts.health", "tasks"):
             importlib.import_module(f"workflows.{module}")

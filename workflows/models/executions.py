@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.conf import settings
@@ -17,8 +18,13 @@ from workflows.models.workflows import Workflow, WorkflowVersion
 
 WAITING, SUCCESS, ERROR, CANCELED = "waiting", "success", "error", "canceled"
 OPEN = (QUEUED, RUNNING, WAITING)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a run is due that waits for a call and for nothing else."""
 LEVEL = 3
 """How hard data is pressed: more costs twice the time for a tenth of the bytes."""
+PIECE = 64 * 1024
+LONGEST_LINE = 100
+"""Executions that may go on from one another."""
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
@@ -108,6 +114,30 @@ class Execution(Leased):
         return self.state not in OPEN
 
     @property
+    def failure(self) -> dict[str, str] | None:
+        """Why it failed, and at which node if at one."""
+        return {"message": self.error, "node": self.error_node} if self.error else None
+
+    @property
+    def waits_for(self) -> str:
+        """What a waiting run waits for."""
+        return self.trouble if self.state == WAITING else ""
+
+    @property
+    def due(self) -> datetime | None:
+        """When a waiting run goes on by itself; nothing while it only waits for a call."""
+        return self.due_at if self.state == WAITING and self.due_at < NEVER else None
+
+    @property
+    def lineage(self) -> list[int]:
+        """Its id, and those of the runs it goes on from: their files are its files too."""
+        found, last = [self.pk], self.retry_of_id
+        while last is not None and last not in found and len(found) < LONGEST_LINE:
+            found.append(last)
+            last = Execution.objects.filter(pk=last).values_list("retry_of", flat=True).first()
+        return found
+
+    @property
     def items(self) -> list[dict[str, Any]]:
         """The items it starts with."""
         return json.loads(self.input_text) if self.input_text else [{"json": {}}]
@@ -132,10 +162,27 @@ class ExecutionData(models.Model):
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in the order they ran."""
-        for line in zlib.decompress(bytes(self.blob)).split(b"\n"):
-            if not line:
-                continue
+        for line in self._lines():
             yield Step.restored(json.loads(line))
+
+    def step(self, node: str, index: int) -> Step | None:
+        """Return one run of one node; the lines of others are not read."""
+        begin = dumps({"node": node, "index": index})[:-1] + b","
+        for line in self._lines():
+            if line.startswith(begin):
+                return Step.restored(json.loads(line))
+        return None
+
+    def _lines(self) -> Iterator[bytes]:
+        """Yield line by line, never holding all of it unpacked."""
+        unpack, blob = zlib.decompressobj(), memoryview(self.blob)
+        parts: list[bytes] = []
+        for at in range(0, len(blob), PIECE):
+            *ends, rest = unpack.decompress(blob[at : at + PIECE]).split(b"\n")
+            for end in ends:
+                yield b"".join([*parts, end])
+                parts = []
+            parts.append(rest)
 
     @classmethod
     def packed(cls, steps: Iterable[Step]) -> tuple[bytes, int]:

@@ -4,6 +4,7 @@ from workflows.services.executing import (
     cancel_execution,
     execution_canceled,
     executions_returned,
+    files_of,
     retry_execution,
     run_execution,
     start_execution,
@@ -12,6 +13,7 @@ from workflows.services.executing import (
 )
 from workflows.services.fetching import fetch_document
 from workflows.services.finding import find_team, find_workflow
+from workflows.services.given import parse_items, read_items
 from workflows.services.importing import (
     COPY,
     SAME_NAME,
@@ -20,6 +22,8 @@ from workflows.services.importing import (
     import_workflows,
     read_workflows,
 )
+from workflows.services.keeping import delete_execution, delete_past, find_step
+from workflows.services.previewing import forget_previews, preview_expression
 from workflows.services.running import Given, find_document, run_document
 from workflows.services.versions import (
     diff_versions,
@@ -58,6 +62,8 @@ __all__ = [
     "copy_workflow",
     "create_workflow",
     "deactivate_workflow",
+    "delete_execution",
+    "delete_past",
     "delete_workflow",
     "diff_versions",
     "execution_canceled",
@@ -66,11 +72,17 @@ __all__ = [
     "fetch_document",
     "file_name",
     "find_document",
+    "files_of",
+    "find_step",
     "find_team",
     "find_version",
     "find_workflow",
+    "forget_previews",
     "import_workflows",
     "name_version",
+    "parse_items",
+    "preview_expression",
+    "read_items",
     "read_workflows",
     "relabeled",
     "rename_workflow",

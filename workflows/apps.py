@@ -13,5 +13,5 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the shelves of this room."""
-        for module in ("permissions", "live"):
+        for module in ("permissions", "live", "navigation", "search"):
             importlib.import_module(f"workflows.{module}")

@@ -19,6 +19,7 @@ from workflows.services.versions import (
     save_version,
 )
 from workflows.services.workflows import (
+    MOST_AT_ONCE,
     activate_workflow,
     archive_workflow,
     bring_back,
@@ -35,6 +36,7 @@ from workflows.services.workflows import (
 
 __all__ = [
     "COPY",
+    "MOST_AT_ONCE",
     "SAME_NAME",
     "VERSION",
     "Imported",

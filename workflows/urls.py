@@ -14,11 +14,9 @@ urlpatterns = [
     path("workflows/<int:pk>/export/", views.export_workflow, name="export-workflow"),
     path("workflows/<int:pk>/copy/", views.copy_workflow, name="copy-workflow"),
     path("workflows/<int:pk>/delete/", views.delete_workflow, name="delete-workflow"),
-    path("workflows/<int:pk>/diff/", views.workflow_diff, name="workflow-diff"),
-    path("workflows/<int:pk>/versions/", views.workflow_versions, name="workflow-versions"),
-    path(
-        "workflows/<int:pk>/versions/<int:number>/", views.workflow_detail, name="workflow-version"
-    ),
+    path("workflows/<int:pk>/diff/", views.workflow_diff, name="compare-versions"),
+    path("workflows/<int:pk>/versions/", views.workflow_versions, name="versions"),
+    path("workflows/<int:pk>/versions/<int:number>/", views.workflow_detail, name="one-version"),
     re_path(
         ONE + r"(?P<deed>activate|deactivate|archive|bring-back)/$",
         views.workflow_deed,

@@ -287,4 +287,4 @@ def version_deed(request: HttpRequest, pk: int, number: int, act: str) -> HttpRe
             messages.success(request, f"This {version} is the active one.")
         else:
             services.name_version(version, request.POST.get("name", ""), by=by)
-    return redirect("workflow-version", pk, version.number)
+    return redirect("one-version", pk, version.number)

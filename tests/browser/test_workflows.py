@@ -14,6 +14,10 @@ def node(name, kind, x, y, **more):
     return spec | {"parameters": {}} | more
 
 
+MORNINGS = {"content": "## Mornings\nBefore the *sun* is up.", "height": 320, "width": 440}
+THINKING = {"content": "**Thinking**", "height": 460, "width": 380, "color": 5}
+
+
 def garden(name, **code):
     """Return a workflow with a decision, an agent with its helpers, a loop and two notes."""
     base, chain = "n8n-nodes-base.", "@n8n/n8n-nodes-langchain."
@@ -27,11 +31,9 @@ def garden(name, **code):
         node("Turn the tap", f"{base}noOp", 1080, 60, parameters={"jsCode": "open\nclose"} | code),
         node("Leave it", f"{base}noOp", 680, 480, disabled=True),
         node("Nobody comes here", f"{base}noOp", 1080, 480),
-        node("Note", f"{base}stickyNote", -60, 80,
-             parameters={"content": "## Mornings\nBefore the *sun* is up.", "height": 320, "width": 440}),
-        node("Note 2", f"{base}stickyNote", 620, -40,
-             parameters={"content": "**Thinking**", "height": 460, "width": 380, "color": 5}),
-    ]  # fmt: skip
+        node("Note", f"{base}stickyNote", -60, 80, parameters=MORNINGS),
+        node("Note 2", f"{base}stickyNote", 620, -40, parameters=THINKING),
+    ]
 
     def main(*ends):
         return {"main": [[{"node": end, "type": "main", "index": 0} for end in ends]]}

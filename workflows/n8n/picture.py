@@ -54,9 +54,24 @@ class Box:
         return self.height / 2 if self.round else 12
 
     @property
+    def right(self) -> float:
+        """Where it ends."""
+        return self.x + self.width
+
+    @property
+    def wide(self) -> bool:
+        """Whether its words stand inside it, as others arrive at its foot."""
+        return self.width > self.height
+
+    @property
+    def text_x(self) -> float:
+        """The middle of its words."""
+        return self.middle + 28 if self.wide else self.middle
+
+    @property
     def icon_x(self) -> float:
         """Where its icon begins."""
-        return self.middle - 20
+        return self.x + 18 if self.wide else self.middle - 20
 
     @property
     def icon_y(self) -> float:
@@ -65,8 +80,11 @@ class Box:
 
     @property
     def rows(self) -> list[tuple[float, str]]:
-        """The lines below it and how far down each is."""
-        return [(self.y + self.height + 22 + 20 * n, line) for n, line in enumerate(self.lines)]
+        """The lines of its name and how far down each is."""
+        first = self.y + self.height + 22
+        if self.wide:
+            first = self.y + self.height / 2 + 6 - 10 * (len(self.lines) - 1)
+        return [(first + 20 * n, line) for n, line in enumerate(self.lines)]
 
 
 @dataclass(frozen=True)
@@ -202,7 +220,7 @@ def _box(
         round=serves and not served,
         disabled=spec.disabled,
         state=state,
-        lines=_wrapped(storable(spec.name), 34 if served else LETTERS),
+        lines=_wrapped(storable(spec.name), LETTERS),
     )
 
 
@@ -260,7 +278,7 @@ def _labels(boxes: Mapping[str, Box], exits: Mapping[str, list[str]]) -> Iterato
             for index, word in enumerate(names):
                 if word and word != MAIN:
                     y = _port(boxes[name], index, len(names))
-                    yield Label(boxes[name].x + boxes[name].width + 8, y - 5, storable(word)[:12])
+                    yield Label(boxes[name].right + 8, y - 5, storable(word)[:12])
 
 
 def _lines(
@@ -276,23 +294,33 @@ def _lines(
                     if kind == MAIN:
                         y = _port(start, index, len(exits[name]))
                         place = end.input, len(document.origins(end.node))
-                        yield Line(_across(start, y, target, place))
+                        yield Line(_across(start, y, target, _port(target, *place), boxes))
                     elif kind in KINDS:
                         at = _foot(document, target, end.node, kind)
                         yield Line(_upwards(start, at, target), dashed=True)
 
 
-def _across(start: Box, y: float, target: Box, place: tuple[int, int]) -> str:
+def _across(start: Box, y: float, target: Box, to_y: float, boxes: Mapping[str, Box]) -> str:
     """Return the path from an output to an input; one that leads back goes round below."""
-    x, to_x, to_y = start.x + start.width, target.x, _port(target, *place)
+    x, to_x = start.right, target.x
     if to_x >= x:
         bend = max(30, (to_x - x) / 2)
         return f"M{x:g},{y:g} C{x + bend:g},{y:g} {to_x - bend:g},{to_y:g} {to_x:g},{to_y:g}"
-    low = max(start.y + start.height, target.y + target.height) + LABEL + 24
+    low = _below(start, target, boxes) + LABEL
     return (
         f"M{x:g},{y:g} C{x + 60:g},{y:g} {x + 60:g},{low:g} {x:g},{low:g} "
         f"L{to_x:g},{low:g} C{to_x - 60:g},{low:g} {to_x - 60:g},{to_y:g} {to_x:g},{to_y:g}"
     )
+
+
+def _below(start: Box, target: Box, boxes: Mapping[str, Box]) -> float:
+    """Return how far down the boxes reach that a way back from one to the other would cross."""
+    low = max(start.y + start.height, target.y + target.height)
+    between = [one for one in boxes.values() if one.x < start.right and one.right > target.x]
+    for one in sorted(between, key=lambda one: one.y):
+        if one.y <= low + LABEL + 12:
+            low = max(low, one.y + one.height)
+    return low
 
 
 def _foot(document: Document, box: Box, name: str, kind: str) -> float:

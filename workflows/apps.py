@@ -13,5 +13,9 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the shelves of this room."""
-        for module in ("permissions", "kinds", "live", "scripts.health", "tasks"):
+        modules = (
+            "kinds", "live", "navigation", "panels", "permissions", "scripts.health", "search",
+            "tasks",
+        )  # fmt: skip
+        for module in modules:
             importlib.import_module(f"workflows.{module}")

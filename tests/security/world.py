@@ -1,5 +1,6 @@
 """One object of every kind, owned by the team `ours`; and everything the database holds."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,9 @@ from whoosh_site.core import audit, tunables
 from whoosh_site.core import services as core
 from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
+from workflows import services as workflows
+from workflows.engine.run import Step
+from workflows.models import Execution, ExecutionData, Workflow
 
 CANARY = "canary-3f9b1c-never-to-be-seen"
 # What changes because somebody looked: the session, signs of life, the last use or sign-in.
@@ -48,6 +52,8 @@ class World:
     task: Task
     attachment: Attachment
     artifact: Artifact
+    workflow: Workflow
+    execution: Execution
     discovery: Discovery
     join_token: JoinToken
     join_text: str
@@ -76,6 +82,7 @@ def build(people: Any, make_agent: Any) -> World:
         by=SYSTEM, team=people.ours, name="Our rack", most_uses=5
     )
     said = services.Application("our-elm", "http://10.7.7.7:11434")
+    workflow = _workflow(people)
     key, text = core.create_api_key(user=people.owner, name="Our key", scopes=["read"], by=SYSTEM)
     return World(
         people=people,
@@ -87,6 +94,8 @@ def build(people: Any, make_agent: Any) -> World:
         call=call,
         project=project,
         task=task,
+        workflow=workflow,
+        execution=_execution(people, workflow),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
         ),
@@ -133,6 +142,30 @@ def _task(people: Any, project: Project) -> Task:
         task=task, name="result", version=1, media_type="text/markdown", content="Our result"
     )
     return task
+
+
+def _workflow(people: Any) -> Workflow:
+    """Return an active workflow with a tag and a named version."""
+    node = {"name": "Our node", "type": "n8n-nodes-base.manualTrigger", "position": [0, 0]}
+    document = {"name": "Our workflow", "nodes": [node], "tags": [{"name": "our-tag"}]}
+    found = workflows.read_workflows(json.dumps(document))
+    (done,) = workflows.import_workflows(found, by=SYSTEM, team=people.ours, activate=True)
+    workflows.name_version(done.workflow.current, "Our version", by=SYSTEM)
+    return done.workflow
+
+
+def _execution(people: Any, workflow: Workflow) -> Execution:
+    """Return a run that failed, with the data of its one node."""
+    execution = workflows.start_execution(workflow, by=Actor(people.member), source="page")
+    node, items = "Our node", [{"json": {"says": "Our item"}}]
+    figures = {"name": node, "runs": 1, "given": 1, "items": 1, "ms": 1.0}
+    execution.nodes = [figures | {"failed": True, "running": False}]
+    execution.state, execution.error, execution.error_node = "error", "Our error", node
+    execution.finished_at = timezone.now()
+    execution.save()
+    blob, size = ExecutionData.packed([Step(node, 0, [None], [items])])
+    ExecutionData.objects.create(execution=execution, blob=blob, size=size)
+    return execution
 
 
 def rows(*leave_out: str) -> dict[str, list[dict[str, Any]]]:

@@ -10,10 +10,11 @@ from workflows.models import Execution
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
-    """A node that ran: how often, items it gave over all outputs, milliseconds it took."""
+    """A node that ran: how often, items that came in and that it gave, milliseconds it took."""
 
     name = serializers.CharField()
     runs = serializers.IntegerField()
+    given = serializers.IntegerField()
     items = serializers.IntegerField()
     ms = serializers.FloatField()
     failed = serializers.BooleanField()

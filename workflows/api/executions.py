@@ -107,8 +107,7 @@ class ExecutionViewSet(ReadView):
         rows = super().get_queryset()
         if self.action == "list":
             return rows.brief()
-        rows = rows.select_related("workflow", "version", "started_by")
-        return rows.defer("version__text", "version__findings")
+        return rows.whole()
 
     @extend_schema(parameters=[shapes.WhichDataSerializer], responses=shapes.NodeDataSerializer)
     @action(detail=True, methods=["get"], filter_backends=[], pagination_class=None)

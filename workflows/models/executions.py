@@ -41,7 +41,13 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
     def brief(self) -> Self:
         """What a list shows, newest first."""
         rows = self.select_related("workflow", "version", "started_by").order_by("-pk")
-        return rows.defer("input_text", "version__text", "version__findings", "nodes")
+        documents = ("version__text", "version__findings", "workflow__static_text")
+        return rows.defer("input_text", "nodes", *documents)
+
+    def whole(self) -> Self:
+        """What a page of one shows, without the document."""
+        rows = self.select_related("workflow", "version", "started_by", "retry_of")
+        return rows.defer("version__text", "version__findings", "workflow__static_text")
 
 
 class Execution(Leased):
@@ -112,6 +118,13 @@ class Execution(Leased):
     def ended(self) -> bool:
         """Whether the state is final."""
         return self.state not in OPEN
+
+    @property
+    def shown_state(self) -> str:
+        """Which deeds fit it: queued, running, waiting, succeeded or failed."""
+        if not self.ended:
+            return self.state
+        return "succeeded" if self.state == SUCCESS else "failed"
 
     @property
     def failure(self) -> dict[str, str] | None:

@@ -6,6 +6,7 @@ from workflows.services.executing import (
     executions_returned,
     files_of,
     retry_execution,
+    run_again,
     run_execution,
     start_execution,
     wait_for_execution,
@@ -22,7 +23,7 @@ from workflows.services.importing import (
     import_workflows,
     read_workflows,
 )
-from workflows.services.keeping import delete_execution, delete_past, find_step
+from workflows.services.keeping import delete_execution, delete_past, find_step, open_file
 from workflows.services.previewing import forget_previews, preview_expression
 from workflows.services.running import Given, find_document, run_document
 from workflows.services.versions import (
@@ -34,6 +35,7 @@ from workflows.services.versions import (
     save_version,
 )
 from workflows.services.workflows import (
+    MOST_AT_ONCE,
     activate_workflow,
     archive_workflow,
     bring_back,
@@ -52,6 +54,7 @@ __all__ = [
     "COPY",
     "Given",
     "Imported",
+    "MOST_AT_ONCE",
     "SAME_NAME",
     "VERSION",
     "activate_workflow",
@@ -80,6 +83,7 @@ __all__ = [
     "forget_previews",
     "import_workflows",
     "name_version",
+    "open_file",
     "parse_items",
     "preview_expression",
     "read_items",
@@ -88,6 +92,7 @@ __all__ = [
     "rename_workflow",
     "restore_version",
     "retry_execution",
+    "run_again",
     "run_document",
     "run_execution",
     "save_version",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Self
@@ -26,10 +26,12 @@ from workflows.execute import Outcome
 from workflows.live import tell_execution
 from workflows.models import Execution, ExecutionData, Workflow, WorkflowVersion
 from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, WAITING
+from workflows.n8n.findings import storable
 from workflows.services.running import TEAM, Given, find_of_team, run_document
 
 TELL_EVERY = 0.5
 """Seconds between two writes of how far a run is."""
+LONGEST_NAME = 200
 LARGEST_INPUT = 8 * 1024 * 1024
 LARGEST_DATA = 256 * 1024 * 1024
 """Bytes, compressed, of what one execution keeps."""
@@ -62,6 +64,8 @@ def start_execution(
     if version is None:
         raise BadInput(f"{workflow} has no version to run. Import a document first.")
     for name, node in (("start", start), ("until", until)):
+        if len(node) > LONGEST_NAME:
+            raise BadInput(f"{name}: a node's name of at most {LONGEST_NAME} characters.")
         if node and node not in version.document.nodes:
             there = ", ".join(list(version.document.nodes)[:20])
             raise BadInput(f"{name}: {workflow} has no node {node!r}. There are: {there}.")
@@ -109,6 +113,20 @@ def retry_execution(execution: Execution, *, by: Actor, newest: bool = False) ->
     )
 
 
+def run_again(execution: Execution, *, by: Actor) -> Execution:
+    """Run the workflow's current version from the start, with the same input and wishes."""
+    workflow = Workflow.objects.select_related("current").get(pk=execution.workflow_id)
+    return start_execution(
+        workflow,
+        by=by,
+        source=Execution.Source.PAGE,
+        items=execution.items,
+        start=execution.start_node,
+        until=execution.until_node,
+        pins=execution.pins,
+    )
+
+
 @transaction.atomic
 def cancel_execution(execution: Execution, *, by: Actor) -> bool:
     """Ask a run to stop; False when it has ended. One that did not begin ends at once."""
@@ -147,7 +165,9 @@ class Progress:
 
     async def on_start(self, ready: Ready) -> None:
         """Note what runs now."""
-        figures_of(self.figures, ready.node)["running"] = True
+        figures = figures_of(self.figures, ready.node)
+        figures["running"] = True
+        figures["given"] += sum(len(items) for items in ready.inputs if items)
 
     async def on_step(self, step: Step) -> None:
         """Count a step."""
@@ -169,12 +189,27 @@ class Progress:
 
 def figures_of(figures: dict[str, dict[str, Any]], node: str) -> dict[str, Any]:
     """Return the figures of a node, begun if need be."""
-    begun = {"name": node, "runs": 0, "items": 0, "ms": 0.0, "failed": False, "running": False}
-    return figures.setdefault(node, begun)
+    begun = {"name": storable(node), "runs": 0, "given": 0, "items": 0, "ms": 0.0}
+    return figures.setdefault(node, begun | {"failed": False, "running": False})
+
+
+def all_figures(steps: Sequence[Step], first: int) -> list[dict[str, Any]]:
+    """Return the figures of all nodes that ran; `first` counts the items the run started with."""
+    figures: dict[str, dict[str, Any]] = {}
+    outputs = {(step.node, step.index): step.outputs for step in steps}
+    for step in steps:
+        add_figures(figures, step)
+        for source in step.sources:
+            if source is None:
+                count = first if step is steps[0] else 0
+            else:
+                count = len(outputs[source.node, source.run][source.output] or ())
+            figures[step.node]["given"] += count
+    return list(figures.values())
 
 
 def add_figures(figures: dict[str, dict[str, Any]], step: Step) -> None:
-    """Add a step to the figures of its node: runs, items, milliseconds, whether it failed."""
+    """Add a step to the figures of its node: runs, items it gave, milliseconds, failure."""
     found = figures_of(figures, step.node)
     found["runs"] += 1
     found["items"] += step.count
@@ -245,17 +280,14 @@ def _saved(execution: Execution) -> Mapping[tuple[str, int], Step]:
 def _ended(lease: Lease[Execution], execution: Execution, outcome: Outcome) -> None:
     """Write how a run ended, or what it waits for; its data is kept either way."""
     steps = [*outcome.steps, outcome.woken] if outcome.woken else list(outcome.steps)
-    figures: dict[str, dict[str, Any]] = {}
-    for step in outcome.steps:
-        add_figures(figures, step)
     blob, size = ExecutionData.packed(steps)
-    warnings = list(outcome.warnings)
+    warnings = [{key: storable(text) for key, text in one.items()} for one in outcome.warnings]
     if len(blob) > LARGEST_DATA and outcome.woken is None:
         blob, size = b"", 0
         words = f"What its nodes gave is not kept: more than {LARGEST_DATA >> 20} MB."
         warnings.append({"node": "", "message": words})
     told = {
-        "nodes": list(figures.values()),
+        "nodes": all_figures(outcome.steps, len(execution.items)),
         "warnings": warnings,
         "ms": (execution.ms or 0) + outcome.ms,
     }
@@ -270,13 +302,13 @@ def _let_go(lease: Lease[Execution], outcome: Outcome, told: dict[str, Any]) -> 
         until, node = outcome.parked.until, outcome.woken.node if outcome.woken else ""
         due_at = datetime.fromisoformat(until) if until else NEVER
         words = f"{node} waits until {until}" if until else f"{node} waits for a call"
-        return lease.put_back(due_at, state=WAITING, trouble=words, **told)
+        return lease.put_back(due_at, state=WAITING, trouble=storable(words), **told)
     error = outcome.error or {}
     return lease.finish(
         outcome.status,
         finished_at=timezone.now(),
-        error=str(error.get("message", "")),
-        error_node=str(error.get("node", "")),
+        error=storable(str(error.get("message", ""))),
+        error_node=storable(str(error.get("node", "")))[:LONGEST_NAME],
         **told,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -14,10 +15,12 @@ from whoosh_site.core.errors import Conflict, NotFound
 from whoosh_site.core.permissions import demand
 from workflows import binary
 from workflows.binary import Binaries
+from workflows.engine.errors import NodeError
 from workflows.engine.run import Step
 from workflows.live import tell_execution
 from workflows.models import Execution, ExecutionData
 from workflows.models.executions import OPEN
+from workflows.services.executing import files_of
 from workflows.services.running import TEAM
 
 AT_ONCE = 100
@@ -41,6 +44,27 @@ def find_step(execution: Execution, node: str, run: int = 0) -> Step:
         raise NotFound(f"No node called {node!r} ran in {execution}.")
     runs = figures["runs"]
     raise NotFound(f"{node!r} has no run {run} in {execution}: it ran {runs} times, from 0.")
+
+
+def open_file(
+    execution: Execution, node: str, *, run: int, output: int, item: int, name: str
+) -> tuple[str, BinaryIO]:
+    """Return the name of a file that belongs to an item, and the file, to be read and closed.
+
+    Raises:
+        NotFound: there is no such item, or it holds no such file.
+    """
+    step = find_step(execution, node, run)
+    items = (step.outputs[output] if output < len(step.outputs) else None) or []
+    binary = items[item].get("binary") if item < len(items) else None
+    record = binary.get(name) if isinstance(binary, dict) else None
+    if not isinstance(record, dict):
+        raise NotFound(f"Item {item} of {node!r} holds no file called {name!r}.")
+    try:
+        file = files_of(execution).open(record)
+    except NodeError as error:
+        raise NotFound(f"{error.message} {error.description}".strip()) from None
+    return str(record.get("fileName") or name), file
 
 
 def _named(execution: Execution) -> str:

@@ -97,6 +97,7 @@ def retry_execution(execution: Execution, *, by: Actor, newest: bool = False) ->
     Raises:
         Conflict: it has not ended, or it succeeded.
     """
+    demand(by, "execution.start", [execution.team_id])
     if not execution.ended or execution.state == SUCCESS:
         raise Conflict(f"{execution} is {execution.get_state_display().lower()}: nothing to retry.")
     workflow = Workflow.objects.select_related("current").get(pk=execution.workflow_id)

@@ -259,6 +259,11 @@ class Node:
         return 1
 
     @classmethod
+    def in_pieces(cls, parameters: Mapping[str, Any]) -> bool:
+        """Say whether many items may come in pieces, since none knows of another."""
+        return cls.chunks
+
+    @classmethod
     def fields_of(cls, version: float) -> tuple[Field, ...]:
         """Return the fields; where versions differ altogether, those of this one."""
         return cls.fields

@@ -20,7 +20,7 @@ from workflows.services.importing import (
     import_workflows,
     read_workflows,
 )
-from workflows.services.running import Given, find_document, run_document
+from workflows.services.running import Given, calm_collector, find_document, run_document
 from workflows.services.versions import (
     diff_versions,
     find_version,
@@ -53,6 +53,7 @@ __all__ = [
     "activate_workflow",
     "archive_workflow",
     "bring_back",
+    "calm_collector",
     "cancel_execution",
     "change_workflow",
     "copy_workflow",

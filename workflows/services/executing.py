@@ -181,7 +181,10 @@ async def run_execution(lease: Lease[Execution]) -> None:
     )
     document = execution.version.document
     outcome = await run_document(document, given, files=_files(execution), on_step=progress.on_step)
-    await sync_to_async(_ended)(lease, execution, outcome)
+    try:
+        await sync_to_async(_ended)(lease, execution, outcome)
+    finally:
+        outcome.close()
 
 
 def _files(execution: Execution) -> Binaries:

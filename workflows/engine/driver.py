@@ -305,7 +305,8 @@ async def _guarded(node: type[Node], context: Context) -> Outputs:
 
 
 def _piece(context: Context, items: Items, first: int) -> Context:
-    scope = replace(context.scope, items=items, first_index=first)
+    whole = context.scope.all_items or context.items
+    scope = replace(context.scope, items=items, first_index=first, all_items=whole)
     return replace(context, inputs=[items, *context.inputs[1:]], scope=scope, first_index=first)
 
 

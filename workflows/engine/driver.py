@@ -306,6 +306,7 @@ async def _guarded(node: type[Node], context: Context) -> Outputs:
 
 def _piece(context: Context, items: Items, first: int) -> Context:
     whole = context.scope.all_items or context.items
+    items = arriving(items, 0)  # a piece's pairs count from its own first item
     scope = replace(context.scope, items=items, first_index=first, all_items=whole)
     return replace(context, inputs=[items, *context.inputs[1:]], scope=scope, first_index=first)
 

@@ -238,7 +238,7 @@ class Driver:
         spec = work.spec
         context = Context(
             node=spec, inputs=inputs, parameters=work.parameters,
-            scope=self._scope(work, inputs[0] or []),
+            scope=self._scope(work, inputs[0] or [], first),
             scripts=self.around.scripts, outside=self.around.outside,
             state=self.states.setdefault(spec.name, {}),
             static=self.around.static.setdefault(f"node:{spec.name}", {}),
@@ -261,7 +261,7 @@ class Driver:
                 context.warn(f"{template[:80]} gives undefined for item {index}: {words}")
                 break  # one item shows it
 
-    def _scope(self, work: Work, items: Items) -> Scope:
+    def _scope(self, work: Work, items: Items, first: int) -> Scope:
         around, spec, ready = self.around, work.spec, work.ready
         return Scope(
             node=spec.name, node_type=spec.type, node_version=spec.version, node_id=spec.id,
@@ -277,6 +277,7 @@ class Driver:
                 "node": around.static.setdefault(f"node:{spec.name}", {}),
             },
             all_items=arriving(ready.inputs[0] or (), 0) if spec.execute_once else (),
+            first_index=first,
         )  # fmt: skip
 
     # -- small ones ------------------------------------------------------------------------------

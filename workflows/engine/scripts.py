@@ -62,7 +62,8 @@ class Scope:
     env: Mapping[str, str] = field(default_factory=dict)  # what an administrator allows
     static: Mapping[str, Any] = field(default_factory=dict)  # {"global": {}, "node": {}}
     extra: Mapping[str, Any] = field(default_factory=dict)  # more names: $response, $pageCount ...
-    all_items: Sequence[Item] = ()  # $input.all() where execute-once cut `items`
+    all_items: Sequence[Item] = ()  # $input.all() where `items` are a part of them
+    first_index: int = 0  # of `items`, where they are a piece of a longer list ($itemIndex)
 
 
 @dataclass

@@ -193,18 +193,23 @@ class Run:
 
     def _release(self) -> None:
         """Let one node go on with the inputs it has: nothing else is left to run."""
-        for name in list(self.waiting):
-            if any(parent in self.waiting for parent in self.document.parents(name)):
-                continue
-            gathering = self.waiting[name][0]
-            if not self._enough(name, gathering):
-                continue
-            if not any(gathering.inputs):  # every branch that ran gave nothing
-                self._drop(name, gathering)
-                continue
-            gathering.inputs = [items if items is not None else [] for items in gathering.inputs]
-            self._take(name, gathering)
-            return
+        while (found := self._releasable()) is not None:
+            name, gathering = found
+            if any(gathering.inputs):
+                gathering.inputs = [
+                    items if items is not None else [] for items in gathering.inputs
+                ]
+                self._take(name, gathering)
+                return
+            self._drop(name, gathering)  # every branch that ran gave nothing
+
+    def _releasable(self) -> tuple[str, Gathering] | None:
+        for name, (gathering, *_) in self.waiting.items():
+            above = self.document.parents(name)
+            blocked = any(parent in self.waiting for parent in above if parent != name)
+            if not blocked and self._enough(name, gathering):
+                return name, gathering
+        return None
 
     def _enough(self, name: str, gathering: Gathering) -> bool:
         come = [n for n, items in enumerate(gathering.inputs) if items is not None]

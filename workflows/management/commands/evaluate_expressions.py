@@ -134,7 +134,7 @@ def _shown(value: Any) -> dict[str, Any]:
         return {"type": "bigint", "value": {"__bigint": str(value)}}
     if isinstance(value, Symbol):
         return {"type": "symbol", "value": {"__sym": 1}}
-    if isinstance(value, float) and not value - value == 0:
+    if isinstance(value, float) and value - value != 0:
         name = "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
         return {"type": "number", "value": {"__num": name}}
     return {"type": KINDS[type(value)], "value": plain(value)}

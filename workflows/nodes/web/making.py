@@ -62,8 +62,9 @@ async def request_of(context: Context, index: int, one: Item) -> Request:
         else:
             listed = _listed(context.value("queryParameters", index), "parameters")
             query = pairs(listed, repeated=True)
-    if options.get("lowercaseHeaders", True) is not False:
-        headers = {name.lower(): value for name, value in headers.items()}
+    if options.get("lowercaseHeaders") is False and headers:
+        context.warn("Names of headers travel in lower case here; HTTP makes no difference.")
+    headers = {name.lower(): value for name, value in headers.items()}
     body = await _body(context, index, one) if context.value("sendBody", index) else None
     arrays = str(options.get("queryParameterArrays") or "indices")
     method = str(context.value("method", index) or "GET").upper()

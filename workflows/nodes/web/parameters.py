@@ -170,7 +170,10 @@ _OPTIONS = collection(
     ),
     flag("allowUnauthorizedCerts", "Ignore SSL Issues"),
     choice("queryParameterArrays", "Array Format in Query Parameters", ARRAYS, "brackets"),
-    flag("lowercaseHeaders", "Lowercase Headers", True),
+    flag(
+        "lowercaseHeaders", "Lowercase Headers", True,
+        hint="Turned off, they travel in lower case all the same, and the run says so.",
+    ),
     groups(
         "redirect", "Redirects",
         group(

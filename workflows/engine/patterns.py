@@ -18,7 +18,9 @@ _ATOM = regex.compile(
     r"\\k<(?P<name>\w+)>|\\u\{(?P<code>[0-9a-fA-F]+)\}|\\.|\[\^\]|\[\]|\[(?:\\.|[^\]\\])*\]|\$",
     regex.DOTALL,
 )
-_PIECE = regex.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\{(?:\d*,)?(?P<most>\d+),?\}|[\s\S]", regex.DOTALL)
+_PIECE = regex.compile(
+    r"\\.|\[(?:\\.|[^\]\\])*\]|\{(?:\d*,)?(?P<most>\d+),?\}|[\s\S]", regex.DOTALL
+)
 
 
 class Pattern:

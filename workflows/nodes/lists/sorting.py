@@ -68,7 +68,7 @@ def _comparison(columns: Sequence[Column], descending: Sequence[bool]) -> Any:
 
 
 def _keyed(value: Any) -> tuple[int, Any]:
-    """Return what to compare a value by among its like: 1 for numbers, 2 for texts, 0 for others."""
+    """Return a value's kind (1 number, 2 text, 0 other) and what to compare it by in its kind."""
     if isinstance(value, str):
         return 2, units(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value:

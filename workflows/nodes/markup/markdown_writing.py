@@ -127,7 +127,7 @@ class Writer:
         """Return all that was written."""
         text = "".join(self.parts[0])
         if self.style.references:
-            text += "" if text.endswith("\n") else "\n"
+            text = text.rstrip("\n") + "\n"
             text += "".join(f"\n[{n}]: {url}" for n, url in enumerate(self.addresses, 1))
         if self.style.newlines:
             text = re.sub(r"\n\s*", lambda m: _last_lines(m[0], self.style.newlines), text)

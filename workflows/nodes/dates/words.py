@@ -25,9 +25,9 @@ def offset(date: datetime, *, colon: bool = True, short: bool = False) -> str:
 
 
 def iso(date: datetime, *, utc: bool = False) -> str:
-    """Return ISO 8601 with milliseconds, with Z where `utc` or the zone is UTC by name."""
+    """Return ISO 8601 with milliseconds, with Z where `utc` or the zone is called UTC."""
     text = date.isoformat(timespec="milliseconds")
-    if utc or zone_name(date) in ("UTC", "Etc/UTC"):
+    if utc or zone_name(date) == "UTC":
         return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
     return text
 

@@ -50,6 +50,7 @@ def give(outside):
         ([{"json": {"a": 1}}], [{"json": {"a": 1}}]),
         ([{"a": 1}, {"b": 2}], [{"json": {"a": 1}}, {"json": {"b": 2}}]),
         ({"a": 1}, [{"json": {"a": 1}}]),
+        ({"json": {"a": 1}, "more": 2}, [{"json": {"a": 1}}]),
         ({"json": {}, "pairedItem": {"item": 1}}, [{"json": {}, "pairedItem": {"item": 1}}]),
         ([{"binary": {"f": {"id": "1"}}}], [{"json": {}, "binary": {"f": {"id": "1"}}}]),
         (None, []),
@@ -161,7 +162,13 @@ def test_function_gives_the_items_it_returns(give):
 
 
 @pytest.mark.parametrize(
-    ("value", "message"), [(None, "No data got returned"), (5, "Always an Array"), ([5], "objects")]
+    ("value", "message"),
+    [
+        (None, "No data got returned"),
+        (5, "Always an Array"),
+        ([5], "objects"),
+        ([{"json": 5}], "json-property"),
+    ],
 )
 def test_function_must_return_items(give, value, message):
     with pytest.raises(NodeError, match=message):

@@ -52,6 +52,14 @@ def test_the_other_operations_work_as_their_own_nodes(run, parameters, made):
     assert [one["a"] for one in found] == made
 
 
+def test_summarizing_a_missing_field_can_give_an_empty_item(run):
+    fields = {"values": [{"aggregation": "count", "field": "z"}]}
+    parameters = {"operation": "summarize", "fieldsToSummarize": fields}
+    with pytest.raises(NodeError, match="The field 'z' does not exist"):
+        jsons(run, parameters, [{"a": 2}], 2)
+    assert jsons(run, {**parameters, "options": {"continueIfFieldNotFound": True}}, [{}], 2) == [{}]
+
+
 def test_summarizing_works_as_the_node_did_first(run):
     fields = {"values": [{"aggregation": "count", "field": "a"}]}
     parameters = {"operation": "summarize", "fieldsToSummarize": fields, "fieldsToSplitBy": "a"}

@@ -32,6 +32,7 @@ def summarize(run, *wanted, version=1.1, items=ITEMS, **parameters):
         ("append", "t", {}, ["a", "b"]),
         ("append", "t", {"includeEmpty": True}, ["a", "", "b", None]),
         ("concatenate", "t", {"separateBy": ", "}, "a, b"),
+        ("concatenate", "t", {"includeEmpty": True}, "a,,b,undefined"),
         ("concatenate", "t", {"separateBy": "other", "customSeparator": "|"}, "a|b"),
     ],
 )
@@ -79,5 +80,6 @@ def test_a_field_no_item_has_was_an_error_in_the_first_version(run):
     with pytest.raises(NodeError, match="The field 'z' does not exist in any items"):
         summarize(run, ("sum", "z", {}), version=1)
     options = {"continueIfFieldNotFound": True}
-    assert summarize(run, ("sum", "z", {}), version=1, options=options) == []
+    made = summarize(run, ("sum", "z", {}), version=1, options=options)
+    assert made[0]["json"] == {"sum_z": 0}
     assert summarize(run, ("sum", "z", {}))[0]["json"] == {"sum_z": 0}

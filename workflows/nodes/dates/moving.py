@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from dateutil.relativedelta import relativedelta
 
+from workflows.engine.errors import NodeError
+
 CALENDAR = ("years", "quarters", "months", "weeks", "days")
 UNITS = (*CALENDAR, "hours", "minutes", "seconds", "milliseconds")
 CLOCK = {"hours": 3_600_000, "minutes": 60_000, "seconds": 1000, "milliseconds": 1}
@@ -23,20 +25,30 @@ def plus(date: datetime, amounts: Mapping[str, float]) -> datetime:
     """Move a date: years to days by the calendar of its zone, hours and less by the clock.
 
     Parts of a calendar unit move the clock: half a month is 15 days of 24 hours.
+
+    Raises:
+        NodeError: there is no such date in the years 1 to 9999, or no such unit.
     """
+    if unknown := amounts.keys() - set(UNITS):
+        raise NodeError(f"There is no time unit '{sorted(unknown)[0]}'")
     months = sum(int(amounts.get(unit, 0)) * factor for unit, factor in MONTHS.items())
     days = int(amounts.get("weeks", 0)) * 7 + int(amounts.get("days", 0))
-    moved = date + relativedelta(months=months, days=days)
     millis = sum(amounts.get(unit, 0) * factor for unit, factor in CLOCK.items())
     for unit, length in USUAL_DAYS.items():
         millis += (amounts.get(unit, 0) - int(amounts.get(unit, 0))) * length * 86_400_000
-    # The clock runs in UTC: a day of 23 hours has 23 of them.
-    return (moved.astimezone(UTC) + timedelta(milliseconds=millis)).astimezone(date.tzinfo)
+    try:
+        moved = date + relativedelta(months=months, days=days)
+        # The clock runs in UTC: a day of 23 hours has 23 of them.
+        return (moved.astimezone(UTC) + timedelta(milliseconds=millis)).astimezone(date.tzinfo)
+    except (OverflowError, ValueError):
+        raise NodeError("The date would be too far from today") from None
 
 
 def start_of(date: datetime, unit: str) -> datetime:
     """Return the beginning of the year, quarter, month, week (Monday), day, hour ... of a date."""
     unit = plural(unit)
+    if unit not in UNITS:
+        raise NodeError(f"There is no time unit '{unit}'")
     if unit == "weeks":
         date -= timedelta(days=date.weekday())
     elif unit == "quarters":

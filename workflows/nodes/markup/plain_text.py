@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
 
-from workflows.nodes.markup.tree import children, raw_text, select
+from workflows.nodes.markup.tree import children, not_too_deep, raw_text, select
 
 WIDTH = 80
 SPACES = re.compile(r"[ \t\r\n\f\u200b]+")
@@ -19,9 +19,14 @@ SILENT = ("script", "style", "noscript", "template", "head", "title")
 
 
 def plain_text(element: LexborNode, skip: tuple[str, ...] = ()) -> str:
-    """Return the text inside an element, without what the `skip` selectors find in it."""
+    """Return the text inside an element, without what the `skip` selectors find in it.
+
+    Raises:
+        NodeError: it is nested too deeply.
+    """
     skipped = {one.mem_id for selector in skip for one in select(element, selector)}
-    return Layout(skipped).of(element)
+    with not_too_deep():
+        return Layout(skipped).of(element)
 
 
 @dataclass

@@ -77,6 +77,12 @@ def test_a_date_is_moved(run, operation, unit, amount, there):
     assert result(run, operation, **parameters) == there
 
 
+@pytest.mark.parametrize(("unit", "amount"), [("years", 9000), ("moons", 1)])
+def test_a_date_that_cannot_be_reached_is_an_error(run, unit, amount):
+    with pytest.raises(NodeError, match="too far|no time unit 'moons'"):
+        result(run, "addToDate", magnitude="2024-01-31", timeUnit=unit, duration=amount)
+
+
 @pytest.mark.parametrize(
     ("nearest", "there"),
     [("year", "2024-01-01T00"), ("week", "2024-03-04T00"), ("hour", "2024-03-06T10")],

@@ -87,6 +87,15 @@ def test_a_missing_field_is_an_error_of_its_item(run):
     assert made[0]["json"] == {"error": 'No property named "nope" exists!'}
 
 
+def test_html_that_is_nested_too_deeply_is_an_error(run):
+    parameters = {
+        "operation": "extractHtmlContent",
+        "extractionValues": {"values": [{"key": "k", "cssSelector": "body"}]},
+    }
+    with pytest.raises(NodeError, match="nested too deeply"):
+        run(Html, parameters, [{"data": "<div>" * 5000 + "x"}])
+
+
 @pytest.mark.parametrize(
     ("selector", "texts"),
     [

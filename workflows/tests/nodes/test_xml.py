@@ -53,6 +53,7 @@ def test_characters_keep_their_meaning(run):
         ("<a><b></a>", "cannot be read: mismatched tag"),
         ("plain", "cannot be read: syntax error"),
         (" ", "holds no XML text"),
+        ("<a>" * 300 + "</a>" * 300, "nested more than 200 levels"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "declares an entity of its own"),
         (
             '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',

@@ -1,8 +1,8 @@
 """What the nodes of a run reach outside it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from whoosh_site.core.addresses import allowed, public_only
@@ -50,6 +50,10 @@ class Memories(Protocol):
         """Add keys; only the newest `most` stay."""
         ...
 
+    async def newest(self, scope: str) -> str | None:
+        """Return the key that was remembered last; None when there is none."""
+        ...
+
     async def forget(self, scope: str) -> None:
         """Forget all keys."""
         ...
@@ -71,6 +75,10 @@ class ProcessMemory:
         known.update(dict.fromkeys(keys))
         for old in list(known)[: max(len(known) - most, 0)]:
             del known[old]
+
+    async def newest(self, scope: str) -> str | None:
+        """Return the key that was remembered last; None when there is none."""
+        return next(reversed(self._known.get(scope, {})), None)
 
     async def forget(self, scope: str) -> None:
         """Forget all keys."""
@@ -99,7 +107,7 @@ class Reach:
         self.keep, self.bytes_of = blobs.keep, blobs.bytes_of
         self.memories = memories
         self.recall, self.remember = memories.recall, memories.remember
-        self.forget = memories.forget
+        self.newest, self.forget = memories.newest, memories.forget
         self.timezone = timezone
         self.file_roots = file_roots
         self.http_allow = http_allow
@@ -112,11 +120,20 @@ class Reach:
         if self._door is not None:
             await self._door.close()
 
-    def http(self, method: str, url: str, **options: Any) -> AbstractAsyncContextManager[Answer]:
-        """Open one request; public addresses, and what an administrator listed."""
+    @asynccontextmanager
+    async def http(self, method: str, url: str, **options: Any) -> AsyncIterator[Answer]:
+        """Open one request; public addresses, and what an administrator listed.
+
+        Raises:
+            NodeError: the address is refused, or no whole answer came.
+        """
         if self._door is None:
             self._door = Door(public_only(allowed(entry) for entry in self.http_allow))
-        return self._door.stream(method, url, **options)
+        try:
+            async with self._door.stream(method, url, **options) as answer:
+                yield answer
+        except WhooshError as error:
+            raise NodeError(str(error)) from error
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

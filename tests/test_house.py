@@ -134,7 +134,9 @@ def test_no_template_is_longer_than_the_wall():
 # -- what others made ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("folder", ["static/vendor", "tests/browser/vendor"])
+@pytest.mark.parametrize(
+    "folder", ["static/vendor", "tests/browser/vendor", "workflows/scripts/js/vendor"]
+)
 def test_vendored_files_are_the_ones_that_were_vendored(folder):
     listed = json.loads((ROOT / folder / "VENDOR.json").read_text())
     for entry in listed:

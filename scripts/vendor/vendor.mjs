@@ -1,4 +1,4 @@
-// Copies the pinned browser files into the project and records version, licence, size and SHA-256.
+// Copies the pinned browser and script files into the project and records version, licence, size and SHA-256.
 // Run: cd scripts/vendor && npm ci && node vendor.mjs
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -7,12 +7,15 @@ import path from 'node:path';
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const SHIPPED = path.join(ROOT, 'static/vendor');
 const TESTS = path.join(ROOT, 'tests/browser/vendor');
+const SCRIPTS = path.join(ROOT, 'workflows/scripts/js/vendor');
 
 const FILES = [
   ['@tabler/core', 'dist/css/tabler.min.css', SHIPPED],
   ['htmx.org', 'dist/htmx.min.js', SHIPPED],
   ['htmx.org', 'dist/ext/hx-ws.min.js', SHIPPED],
   ['axe-core', 'axe.min.js', TESTS],
+  ['luxon', 'build/global/luxon.min.js', SCRIPTS],
+  ['jmespath', 'jmespath.js', SCRIPTS],
 ];
 const ICONS = `
   activity alert-circle alert-triangle arrow-left arrow-up bolt box check checklist chevron-left chevron-right clock code copy cpu
@@ -45,7 +48,7 @@ function sprite() {
   return `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join('\n')}</svg>\n`;
 }
 
-const rows = { [SHIPPED]: [], [TESTS]: [] };
+const rows = { [SHIPPED]: [], [TESTS]: [], [SCRIPTS]: [] };
 for (const folder of Object.keys(rows)) fs.mkdirSync(path.join(folder, 'LICENSES'), { recursive: true });
 for (const [name, from, folder] of FILES) {
   const text = fs.readFileSync(`node_modules/${name}/${from}`, 'utf8');

@@ -94,7 +94,7 @@ def number_text(value: float) -> str:
     written = repr(value)
     if "e" in written:
         digits, _, power = written.partition("e")
-        if -7 <= int(power) < 0:
+        if -7 < int(power) < 0:
             return f"{value:.{len(digits.replace('.', '').lstrip('-')) - int(power) - 1}f}"
         return f"{digits}e{int(power):+d}"
     return written
@@ -176,6 +176,8 @@ def converted(name: str, value: Any, kind: str, where: str = "UTC") -> Any:
     """
     if value is None or value is UNDEFINED:
         return None
+    if _AS_IT_IS.get(kind) is type(value):
+        return value
     convert = _KINDS.get(kind)
     try:
         if kind == "dateTime":
@@ -262,6 +264,7 @@ def _date(value: Any, where: str) -> datetime:
     return found
 
 
+_AS_IT_IS = {"string": str, "number": int, "boolean": bool, "array": list, "object": dict}
 _KINDS: dict[str, Callable[[Any], Any]] = {
     "string": as_string,
     "number": as_number,

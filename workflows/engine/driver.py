@@ -305,6 +305,7 @@ async def _guarded(node: type[Node], context: Context) -> Outputs:
 
 
 def _piece(context: Context, items: Items, first: int) -> Context:
+    items = arriving(items, 0)  # a piece's pairs count from its own first item
     scope = replace(context.scope, items=items, first_index=first)
     return replace(context, inputs=[items, *context.inputs[1:]], scope=scope, first_index=first)
 
@@ -333,7 +334,7 @@ def _ended_well(
         outputs = _errors_apart(outputs, inputs, count)
     if spec.always_output and not (outputs and outputs[0]):
         pairs = [
-            {"item": n, **({"input": i} if i else {})}
+            {"item": n, "input": i}
             for i, items in enumerate(inputs)
             for n in range(len(items or ()))
         ]

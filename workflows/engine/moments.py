@@ -86,7 +86,7 @@ def _offset(written: str) -> tzinfo:
 
 
 def _mail(text: str, where: str) -> datetime | None:
-    if not re.match(r"[A-Za-z]{3},? ", text):
+    if not re.match(r"[A-Za-z]{3}, ", text):
         return None
     found = parsedate_to_datetime(text)
     if found.tzinfo is None and not text.endswith("-0000"):

@@ -150,8 +150,8 @@ class Run:
             for link in links:
                 if self.only is not None and link.node not in self.only:
                     continue
-                # An empty list counts at a later input: it says that its branch has run.
-                if items or (items is not None and link.input > 0):
+                # Under the old order an empty list counts at a later input: its branch has run.
+                if items or (self.legacy and items is not None and link.input > 0):
                     yield output, link
 
     def _place(self, link: Link) -> tuple[float, float]:
@@ -182,29 +182,41 @@ class Run:
         else:
             self.queue.appendleft(ready)
 
-    def _take(self, node: str, gathering: Gathering) -> None:
+    def _drop(self, node: str, gathering: Gathering) -> None:
         self.waiting[node].remove(gathering)
         if not self.waiting[node]:
             del self.waiting[node]
+
+    def _take(self, node: str, gathering: Gathering) -> None:
+        self._drop(node, gathering)
         self._queue(Ready(node, gathering.inputs, gathering.sources))
 
     def _release(self) -> None:
         """Let one node go on with the inputs it has: nothing else is left to run."""
-        for name in list(self.waiting):
-            if any(parent in self.waiting for parent in self.document.parents(name)):
-                continue
-            gathering = self.waiting[name][0]
-            come = [n for n, items in enumerate(gathering.inputs) if items is not None]
-            needed = self.needs(self.document.nodes[name])
-            enough = (
-                len(come) >= needed if isinstance(needed, int) else all(n in come for n in needed)
-            )
-            if enough and any(gathering.inputs):
+        while (found := self._releasable()) is not None:
+            name, gathering = found
+            if any(gathering.inputs):
                 gathering.inputs = [
                     items if items is not None else [] for items in gathering.inputs
                 ]
                 self._take(name, gathering)
                 return
+            self._drop(name, gathering)  # every branch that ran gave nothing
+
+    def _releasable(self) -> tuple[str, Gathering] | None:
+        for name, (gathering, *_) in self.waiting.items():
+            above = self.document.parents(name)
+            blocked = any(parent in self.waiting for parent in above if parent != name)
+            if not blocked and self._enough(name, gathering):
+                return name, gathering
+        return None
+
+    def _enough(self, name: str, gathering: Gathering) -> bool:
+        come = [n for n, items in enumerate(gathering.inputs) if items is not None]
+        needed = self.needs(self.document.nodes[name])
+        if isinstance(needed, int):
+            return len(come) >= needed
+        return all(n in come for n in needed)
 
     def _force(self, node: str, step: Step) -> None:
         """Under the old order: make branches run that a waiting node still lacks data from.
@@ -220,10 +232,13 @@ class Run:
                     self.queue.append(Ready(start, [[{"json": {}}]], [Source(step.node)]))
 
     def _comes(self, node: str, step: Step) -> bool:
-        """Whether a node has run, or will without help."""
-        if node in self.steps or any(ready.node == node for ready in self.queue):
+        """Whether a node has run, gathers inputs, or is fed by this step: it needs no help."""
+        if node in self.steps or node in self.waiting:
             return True
-        return any(link.node == node for _, link in self._reached(step))
+        if any(ready.node == node for ready in self.queue):
+            return True
+        fed = self.document.targets(step.node)
+        return any(link.node == node for links in fed for link in links)
 
     def _first_not_run(self, node: str, step: Step) -> str | None:
         chain, seen = node, {node}
@@ -234,5 +249,5 @@ class Run:
             fresh = [name for name in above if name not in self.steps and name not in seen]
             if not fresh:
                 return chain
-            chain = fresh[0]
+            chain = fresh[-1]
             seen.add(chain)

@@ -4,9 +4,10 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Items, Outputs
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import before, choice, code, since
-from workflows.engine.scripts import CodeResult
+from workflows.engine.scripts import CodeResult, Scope
 from workflows.engine.values import UNDEFINED
 from workflows.nodes import shelf
+from workflows.nodes.scripted.files import scope_for, settled
 from workflows.nodes.scripted.results import first_error, item_of, items_of, take_over
 
 ALL, EACH = "runOnceForAllItems", "runOnceForEachItem"
@@ -76,26 +77,33 @@ class Code(Node):
         """Run the code, check what it gave, and make items of it."""
         each = context.value("mode", 0, ALL) == EACH
         try:
-            result = await _run(context, each=each)
+            scope, known = await scope_for(context, _source(context))
+            result = await _run(context, scope, each=each)
             take_over(context, result)
-            return [_each(context, result) if each else _all(result)]
+            return [settled(_each(context, result) if each else _all(result), known)]
         except NodeError as error:
             if each or not context.goes_on:
                 raise
             return [[{"json": {"error": error.message}}]]
 
 
-async def _run(context: Context, *, each: bool) -> CodeResult:
-    if context.version >= 2 and context.value("language", 0, "javaScript") in PYTHON:
+def _is_python(context: Context) -> bool:
+    return context.version >= 2 and context.value("language", 0, "javaScript") in PYTHON
+
+
+def _source(context: Context) -> str:
+    return str(context.parameters.get("pythonCode" if _is_python(context) else "jsCode") or "")
+
+
+async def _run(context: Context, scope: Scope, *, each: bool) -> CodeResult:
+    if _is_python(context):
         if not context.outside.python:
             raise NodeError(
                 "Python is disabled",
                 description="An administrator can allow it; or write the code in JavaScript.",
             )
-        source = str(context.parameters.get("pythonCode") or "")
-        return await context.outside.run_python(source, context.items, each=each)
-    source = str(context.parameters.get("jsCode") or "")
-    return await context.scripts.run_code(source, context.scope, each=each)
+        return await context.outside.run_python(_source(context), list(scope.items), each=each)
+    return await context.scripts.run_code(_source(context), scope, each=each)
 
 
 def _all(result: CodeResult) -> Items:

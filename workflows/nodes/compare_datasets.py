@@ -18,7 +18,7 @@ from workflows.engine.paths import field as field_of
 from workflows.engine.paths import parts, put
 from workflows.engine.values import UNDEFINED
 from workflows.nodes import shelf
-from workflows.nodes.flow.differences import Rules, differences
+from workflows.nodes.flow.differences import Rules, as_one, differences
 from workflows.nodes.flow.layout import names_in
 from workflows.nodes.flow.matching import How, alike, demand_field, equal, find, pairs_of
 from workflows.nodes.flow.merge_fields import pairs_field
@@ -107,8 +107,7 @@ def _compared(
     mix = _Mix(context) if resolve == "mix" else None
     same, different = [], []
     for a, b in matched:
-        found = differences(a["json"], b["json"], rules)
-        if not found.different:
+        if as_one(a["json"], b["json"], rules):
             same.append(b if resolve == "preferInput2" else a)
             continue
         pair = [a["pairedItem"], b["pairedItem"]]
@@ -117,6 +116,7 @@ def _compared(
         elif mix is not None:
             different.append({"json": mix.of(a["json"], b["json"]), "pairedItem": pair})
         else:
+            found = differences(a["json"], b["json"], rules)
             json: dict[str, Any] = {
                 "keys": {name: field_of(a["json"], name, nested=how.dots) for name, _ in pairs},
                 "same": found.same,

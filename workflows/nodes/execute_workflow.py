@@ -77,14 +77,15 @@ class ExecuteWorkflow(Node):
         """Run it once with all items, or once for each; or start it and go on at once."""
         if context.value("mode") == "each":
             return [await _each(context)]
-        items = [_handed(context, index, one) for index, one in context.each()]
+        everything = pairs(range(len(context.items)))
         try:
+            items = [_handed(context, index, one) for index, one in context.each()]
             found = await _called(context, 0, items)
         except NodeError as error:
             if not context.goes_on:
                 raise
-            return [[{"json": {"error": error.message}, "pairedItem": pairs(range(len(items)))}]]
-        return [_paired(found, len(items))]
+            return [[{"json": {"error": error.message}, "pairedItem": everything}]]
+        return [_paired(found, everything)]
 
 
 async def _each(context: Context) -> Items:
@@ -102,11 +103,11 @@ async def _each(context: Context) -> Items:
 
 
 async def _called(context: Context, index: int, items: Items) -> Items:
-    """Run the workflow; without waiting, the items handed over are what comes back."""
+    """Run the workflow; without waiting, what was handed over comes back."""
     wait = context.value("options.waitForSubWorkflow", index, default=True) is not False
     which = await _which(context, index)
     found = await context.outside.run_workflow(which, items, wait=wait, parent=context)
-    return found if wait else [context.items[index]] if len(items) == 1 else context.items
+    return found if wait else items
 
 
 async def _which(context: Context, index: int) -> dict[str, Any]:
@@ -188,9 +189,8 @@ def _input(row: Mapping[str, Any], given: Mapping[str, Any], stored: Mapping[str
         ) from None
 
 
-def _paired(found: Items, count: int) -> Items:
+def _paired(found: Items, everything: list[dict[str, int]]) -> Items:
     """Pair what came back: one to one where the numbers agree, else with all that went in."""
-    if len(found) == count:
+    if len(found) == len(everything):
         return [{**one, "pairedItem": {"item": n}} for n, one in enumerate(found)]
-    everything = pairs(range(count))
     return [{**one, "pairedItem": everything} for one in found]

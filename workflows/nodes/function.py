@@ -1,11 +1,14 @@
 """Function: the old node for JavaScript over all items."""
 
+from typing import Any
+
 from workflows.engine.errors import NodeError
-from workflows.engine.items import Outputs
+from workflows.engine.items import Items, Outputs
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import code
 from workflows.engine.values import UNDEFINED
 from workflows.nodes import shelf
+from workflows.nodes.scripted.files import scope_for, settled
 from workflows.nodes.scripted.results import check_item, first_error, take_over, wrapped
 
 
@@ -32,23 +35,20 @@ class Function(Node):
     async def run(self, context: Context) -> Outputs:
         """Run the code and check that it gave items."""
         try:
-            result = await context.scripts.run_code(
-                str(context.parameters.get("functionCode") or ""),
-                context.scope,
-                each=False,
-                style="function",
-            )
+            source = str(context.parameters.get("functionCode") or "")
+            scope, known = await scope_for(context, source)
+            result = await context.scripts.run_code(source, scope, each=False, style="function")
             take_over(context, result)
             if (error := first_error(result)) is not None:
                 raise error
-            return [_items(result.value)]
+            return [settled(_items(result.value), known)]
         except NodeError as error:
             if not context.goes_on:
                 raise
             return [[{"json": {"error": error.message}}]]
 
 
-def _items(value: object) -> list[dict[str, object]]:
+def _items(value: Any) -> Items:
     if value is None or value is UNDEFINED:
         raise NodeError(
             "No data got returned. Always return an Array of items!",

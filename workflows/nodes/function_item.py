@@ -1,5 +1,6 @@
 """Function Item: the old node for JavaScript over each item."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from workflows.engine.errors import NodeError
@@ -8,7 +9,18 @@ from workflows.engine.node import Context, Node
 from workflows.engine.parameters import code
 from workflows.engine.values import UNDEFINED
 from workflows.nodes import shelf
+from workflows.nodes.scripted.files import scope_for, settled
 from workflows.nodes.scripted.results import take_over
+
+BEFORE = (
+    "let filesOfItem = getBinaryData(); const json = await (async (getBinaryData, setBinaryData,"
+    " getBinaryDataAsync, setBinaryDataAsync) => {"
+)
+AFTER = (
+    "\n})(() => filesOfItem, (files) => { filesOfItem = files; }, async () => filesOfItem,"
+    " async (files) => { filesOfItem = files; }); return {json, binary: filesOfItem};"
+)
+"""Around the code, on its own lines: it may set the item's files beside returning its fields."""
 
 
 @shelf.add
@@ -31,30 +43,29 @@ class FunctionItem(Node):
 
     async def run(self, context: Context) -> Outputs:
         """Run the code for each item."""
-        result = await context.scripts.run_code(
-            str(context.parameters.get("functionCode") or ""),
-            context.scope,
-            each=True,
-            style="functionItem",
-        )
+        source = str(context.parameters.get("functionCode") or "")
+        scope, known = await scope_for(context, source)
+        wrapped = f"{BEFORE}{source}{AFTER}"
+        result = await context.scripts.run_code(wrapped, scope, each=True, style="functionItem")
         take_over(context, result)
         made: Items = []
         values = result.value if isinstance(result.value, list) else []
-        for index, one in context.each():
+        for index, _ in context.each():
             try:
                 if index in result.errors:
                     raise result.errors[index]
-                made.append(_item(one, values[index] if index < len(values) else UNDEFINED, index))
+                made.append(_item(values[index] if index < len(values) else {}, index))
             except NodeError as error:
                 if error.item is None:
                     error.item = index
                 if not context.goes_on:
                     raise
                 made.append(context.failed(error, index))
-        return [made]
+        return [settled(made, known)]
 
 
-def _item(one: Item, value: Any, index: int) -> Item:
+def _item(result: Mapping[str, Any], index: int) -> Item:
+    value = result.get("json")
     if value is None or value is UNDEFINED:
         raise NodeError(
             "No data got returned. Always return an object!",
@@ -63,4 +74,5 @@ def _item(one: Item, value: Any, index: int) -> Item:
     if not isinstance(value, dict):
         raise NodeError("Always an object has to be returned!", description=f"{value!r} is none.")
     made: Item = {"json": value, "pairedItem": {"item": index}}
-    return {**made, "binary": one["binary"]} if "binary" in one else made
+    files = result.get("binary")
+    return {**made, "binary": files} if isinstance(files, dict) and files else made

@@ -3,7 +3,7 @@
 from typing import Any
 
 from workflows.engine.errors import NodeError
-from workflows.engine.items import Outputs
+from workflows.engine.items import Items, Outputs
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import choice, flag, number
 from workflows.nodes import shelf
@@ -25,13 +25,12 @@ def _person(
 
 
 PEOPLE = (
-    _person(41001, "Ada Brook", "ada@brook.example", "Asks for the manual first", "UK", "1843-12-10"),
+    _person(41001, "Ada Brook", "ada@brook.example", "Reads the manual", "UK", "1843-12-10"),
     _person(41002, "Luis Prado", "luis@prado.example", "Pays on the day", "MX", "1990-10-11"),
-    _person(41003, "Mina Holm", "mina@holm.example", "Wants every invoice twice", "NO", "1969-07-20"),
-    _person(41004, "Omar Said", "omar@said.example", "Moves often; ask for the address", None,
-            "2001-01-15"),
+    _person(41003, "Mina Holm", "mina@holm.example", "Wants invoices twice", "NO", "1969-07-20"),
+    _person(41004, "Omar Said", "omar@said.example", "Moves often", None, "2001-01-15"),
     _person(41005, "Tess Wright", "tess@wright.example", "Prefers the phone", "US", "1903-12-17"),
-)  # fmt: skip
+)
 
 
 @shelf.add
@@ -51,10 +50,12 @@ class TrainingCustomerDatastore(Node):
 
     async def run(self, context: Context) -> Outputs:
         """Give customers for each item that came in."""
-        made = []
+        made: Items = []
         for index, _ in context.each():
-            for person in _chosen(context, index):
-                made.append({"json": dict(person), "pairedItem": {"item": index}})
+            made += [
+                {"json": dict(person), "pairedItem": {"item": index}}
+                for person in _chosen(context, index)
+            ]
         return [made]
 
 

@@ -107,6 +107,8 @@ def _followed(path: Path, json: Any, lost: list[str]) -> Any:
             found = found.get(key, UNDEFINED)
         elif kind is list and index is not None:
             found = found[index] if index < len(found) else UNDEFINED
+        elif kind is list and key == "length":
+            found = len(found)
         elif found is None or found is UNDEFINED:
             if maybe:
                 return UNDEFINED

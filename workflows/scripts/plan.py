@@ -25,13 +25,14 @@ class Needs:
     parameters: bool
     node_parameters: bool
     states: bool
+    text: str = ""
 
 
 @lru_cache(maxsize=1024)
 def needs(texts: tuple[str, ...]) -> Needs:
     """Read what these templates or this code ask for."""
     text = "\n".join(texts)
-    if "$" not in text:
+    if "$" not in text and "arameter" not in text:
         return Needs(frozenset(), False, False, False, False, False, False)
     found = BY_NAME.findall(text)
     names = frozenset(next((group for group in groups if group), "") for groups in found)
@@ -44,4 +45,5 @@ def needs(texts: tuple[str, ...]) -> Needs:
         parameters="arameter" in text,
         node_parameters=bool(re.search(r"\bparam(s|eter)\b|[\"'`]param", text)),
         states="context" in text,
+        text=text,
     )

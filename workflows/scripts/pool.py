@@ -78,13 +78,16 @@ class Worker:
 
     async def ready(self) -> None:
         """Wait for its first word. Raises ScriptsOff when it refuses to run."""
-        kind, body = await self._receive(START_LIMIT)
+        try:
+            kind, body = await self._receive(START_LIMIT)
+        except NodeError:
+            kind, body = 0, b""
         if kind == REFUSED:
             self.kill()
             raise ScriptsOff(
-                "Scripts are off: their process cannot be closed in on this machine",
-                description=f"{body.decode(errors='replace')}. Allow seccomp filters to the user "
-                "WHOOSH runs as, for example in the container's security options.",
+                "Scripts are off: their process cannot run closed in on this machine",
+                description=f"{body.decode(errors='replace')}. Install requirements.txt, and allow "
+                "seccomp filters to the user WHOOSH runs as (in containers a security option).",
             )
         if kind != READY:
             self.kill()
@@ -290,9 +293,10 @@ class Pool:
 
     def _free(self, wanted: Worker | None) -> Worker | None:
         while self._idle:
-            worker = wanted if wanted in self._idle else self._idle[-1]
-            self._idle.remove(worker)  # type: ignore[arg-type]
-            if worker is not None and worker.alive:
+            known = wanted is not None and wanted in self._idle
+            worker = wanted if wanted is not None and known else self._idle[-1]
+            self._idle.remove(worker)
+            if worker.alive:
                 return worker
             self._bury(worker)
         return None
@@ -323,7 +327,6 @@ class Pool:
         """Give a worker back after its request."""
         with self._lock:
             if not worker.alive or len(self._workers) > self.size or self._is_fat(worker):
-                worker.kill()
                 self._bury(worker)
             elif worker in self._workers:
                 self._idle.append(worker)
@@ -337,7 +340,8 @@ class Pool:
     def _is_fat(self, worker: Worker) -> bool:
         return worker.memory > self.limits.memory * 3 // 4
 
-    def _bury(self, worker: Worker | None) -> None:
+    def _bury(self, worker: Worker) -> None:
+        worker.kill()
         if worker in self._workers:
             self._workers.remove(worker)
 

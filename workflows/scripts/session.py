@@ -1,7 +1,7 @@
 """The scripts of one execution: `workflows.engine.scripts.Scripts`, done by V8 in another process.
 
-What plain paths can answer never leaves Python. Everything else of a batch goes over in one request:
-the items once for each node run, the data of earlier nodes once for each of their runs.
+What plain paths can answer never leaves Python. The rest of a batch goes over in one request: the
+items once for each node run, the data of earlier nodes once for each of their runs.
 """
 
 import secrets
@@ -21,7 +21,8 @@ from workflows.scripts.wire import Marks
 LIMIT = 10.0
 """Seconds one batch of expressions may take, and a little more for every thousand of its values."""
 
-Number = Callable[[str], float]
+UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+NO_ANSWER = "The script engine gave an answer that cannot be read."
 _numbers = count(1)
 _floats = {"number NaN": float("nan"), "number Infinity": float("inf")}
 _floats["number -Infinity"] = float("-inf")
@@ -53,7 +54,8 @@ class Session:
 
     def _forget(self) -> None:
         """Nothing has been handed over to this context yet."""
-        self._sent: set[tuple[str, int, bool]] = set()
+        self._whole: dict[str, int] = {}  # how many runs of a node
+        self._paired: set[tuple[str, int]] = set()  # the pairs of a run alone
         self._items: Any = None
 
     # -- the two doors -----------------------------------------------------------------------
@@ -91,7 +93,10 @@ class Session:
 
         answer = await self._ask(build, limit)
         self._items = None
-        return _code_result(answer)
+        try:
+            return _code_result(answer, each)
+        except UNREADABLE:
+            raise NodeError(NO_ANSWER) from None
 
     async def close(self) -> None:
         """Let go of the context."""
@@ -114,9 +119,10 @@ class Session:
 
         values = len(templates) * len(indexes)
         answer = await self._ask(build, self._limit + values / 1000 * 0.1)
-        if not isinstance(answer, list) or len(answer) != len(templates):
-            raise NodeError("The script engine gave an answer that cannot be read.")
-        return [_column(one, indexes) for one in answer]
+        try:
+            return [_column(one, indexes) for one, _ in zip(answer, templates, strict=True)]
+        except UNREADABLE:
+            raise NodeError(NO_ANSWER) from None
 
     async def _ask(self, build: Callable[[], bytes], limit: float) -> Any:
         for last in (False, True):
@@ -124,9 +130,9 @@ class Session:
             try:
                 body = self._opening(worker) + build()
                 return self._marks.read(await worker.ask(self._context, body, limit))
-            except WorkerLost:
-                self._worker = None
-                if last:
+            except BaseException as error:
+                await self.close()  # what the context knows by now is uncertain
+                if last or not isinstance(error, WorkerLost):
                     raise
             finally:
                 self._pool.give(worker)
@@ -173,10 +179,9 @@ class Session:
             refs[name] = {
                 "runs": len(past), "wired": scope.wired(name), "parent": name in parents,
             }  # fmt: skip
-            for run, one in enumerate(past):
-                if (name, run, True) not in self._sent:
-                    self._sent.add((name, run, True))
-                    pieces.append(self._run(name, run, one, whole=True))
+            for run in range(self._whole.get(name, 0), len(past)):
+                pieces += [self._run(name, run, past[run], whole=True)]
+            self._whole[name] = len(past)
         if wanted.pairs:
             pieces += self._pairs(scope, set(names) & parents)
         yield b'"refs":' + self._marks.write(refs)
@@ -191,16 +196,13 @@ class Session:
             if source is None or not self._leads_on(scope, source.node, ends):
                 continue
             node, _, run = source
-            whole = (node, run, True) in self._sent
-            if (node, run, False) in self._sent:
-                continue
             past = scope.past(node)
-            if run >= len(past):
+            if (node, run) in self._paired or run >= len(past):
                 continue
-            self._sent.add((node, run, False))
+            self._paired.add((node, run))
             todo += past[run].sources
             todo += _redirections(past[run])
-            if not whole:
+            if run >= self._whole.get(node, 0):
                 yield self._run(node, run, past[run], whole=False)
 
     @staticmethod
@@ -267,7 +269,7 @@ def _seen(scope: Scope, wanted: Needs) -> dict[str, Any]:
     if wanted.parameters:
         seen["parameters"] = scope.parameters
     if wanted.states:
-        seen["states"] = scope.states
+        seen["states"] = {name: _small(one, wanted.text) for name, one in scope.states.items()}
     if wanted.node_parameters:
         seen["nodes"] = {
             name: {"parameters": one.get("parameters", {})} for name, one in scope.nodes.items()
@@ -275,7 +277,12 @@ def _seen(scope: Scope, wanted: Needs) -> dict[str, Any]:
     return seen
 
 
-# -- answers -----------------------------------------------------------------------------
+def _small(state: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Return a node's context without the lists nobody names: a loop keeps its items in there."""
+    return {k: v for k, v in state.items() if k in text or not isinstance(v, list | dict)}
+
+
+# -- answers --------------------------------------------------------------------------------------
 
 
 def _by_path(template: str, scope: Scope, indexes: Sequence[int]) -> tuple[Column, Sequence[int]]:
@@ -339,14 +346,17 @@ def _error(told: Sequence[str]) -> ExpressionError:
     return ExpressionError(str(told[0]), description=str(told[1]))
 
 
-def _code_result(answer: Any) -> CodeResult:
+def _code_result(answer: Any, each: bool) -> CodeResult:
     errors = {
         int(index): NodeError(str(told[0]), description=str(told[1]), item=int(index))
         for index, told in answer["e"].items()
     }
     if answer["whole"] is not None:
         message, description = answer["whole"]
-        errors[0] = NodeError(str(message), description=str(description))
+        failed = NodeError(str(message), description=str(description))
+        if each:
+            raise failed
+        errors[0] = failed
     value = UNDEFINED if answer["kind"] == "undefined" else answer["r"]
     for place in answer["missing"] or ():
         value[place] = UNDEFINED

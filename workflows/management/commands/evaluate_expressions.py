@@ -14,7 +14,8 @@ from whoosh_site.core.errors import BadInput
 from whoosh_site.core.management.base import WhooshCommand
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Items, Source
-from workflows.engine.scripts import Past, Scope
+from workflows.engine.run import Step
+from workflows.engine.scripts import Scope
 from workflows.engine.values import UNDEFINED, DateText, DateTimeText, plain
 from workflows.scripts.session import BigInt, Session, Symbol
 
@@ -93,8 +94,8 @@ def _scope(question: Mapping[str, Any], items: Items) -> Scope:
     arriving = [{**one, "pairedItem": {"item": n}} for n, one in enumerate(items)]
     made = [{**one, "pairedItem": {"item": 0}} for one in items]
     past = {
-        "Start": [Past([[{"json": {}, "pairedItem": {"item": 0}}]], [])],
-        "D": [Past([made], [Source("Start")])],
+        "Start": [Step("Start", 0, [], [[{"json": {}, "pairedItem": {"item": 0}}]])],
+        "D": [Step("D", 0, [Source("Start")], [made])],
     }
     return Scope(
         node="N",
@@ -133,7 +134,7 @@ def _shown(value: Any) -> dict[str, Any]:
         return {"type": "bigint", "value": {"__bigint": str(value)}}
     if isinstance(value, Symbol):
         return {"type": "symbol", "value": {"__sym": 1}}
-    if isinstance(value, float) and not value - value == 0:
+    if isinstance(value, float) and value - value != 0:
         name = "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
         return {"type": "number", "value": {"__num": name}}
     return {"type": KINDS[type(value)], "value": plain(value)}

@@ -37,8 +37,22 @@ class Rules:
         }
 
 
+def as_one(first: Json, second: Json, rules: Rules) -> bool:
+    """Whether two objects are the same but for what is skipped."""
+    a, b = _compared(first, rules), _compared(second, rules)
+    return all(_same(a.get(name, UNDEFINED), b.get(name, UNDEFINED), rules) for name in {**a, **b})
+
+
+def _compared(json: Json, rules: Rules) -> Json:
+    rest: Any = json
+    for path in rules.skip:
+        rest = without(rest, (path,) if path in rest or not rules.dots else parts(path))
+    found: Json = rest
+    return found
+
+
 def differences(first: Json, second: Json, rules: Rules) -> Differences:
-    """Compare two objects; nested fields may be skipped by their path."""
+    """Tell field by field where two objects differ; nested fields may be skipped by their path."""
     found = Differences()
     for name in dict.fromkeys([*first, *second]):
         a, b = first.get(name, UNDEFINED), second.get(name, UNDEFINED)
@@ -60,14 +74,10 @@ def _same(a: Any, b: Any, rules: Rules) -> bool:
 def _nested(name: str, a: Any, b: Any, rules: Rules, found: Differences) -> None:
     paths = [parts(path)[1:] for path in rules.skip if rules.dots and parts(path)[0] == name]
     paths = [path for path in paths if path]
-    rest_a, rest_b = _without(a, paths), _without(b, paths)
     left_a, left_b = _only(a, paths), _only(b, paths)
     if paths and not rules.alike(left_a, left_b):
         found.skipped[name] = rules.told(left_a, left_b)
-    if _same(rest_a, rest_b, rules):
-        found.same[name] = rest_a
-    else:
-        found.different[name] = rules.told(rest_a, rest_b)
+    found.different[name] = rules.told(_without(a, paths), _without(b, paths))
 
 
 def _without(value: Any, paths: Sequence[Sequence[str]]) -> Any:

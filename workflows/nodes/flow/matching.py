@@ -71,7 +71,7 @@ def _all_alike(left: Sequence[Any], right: Sequence[Any] | None) -> bool:
 def alike(left: Any, right: Any) -> bool:
     """Whether two values are the same but for their type: 3 and "3", null and "", true and 1."""
     if _nothing(left) or _nothing(right):
-        return _nothing(left) and _nothing(right)
+        return _nothing(_opened(left)) and _nothing(_opened(right))
     if isinstance(left, str) and isinstance(right, str):
         return left == right
     if isinstance(left, list | dict) or isinstance(right, list | dict):

@@ -47,20 +47,13 @@ def items_of(value: Any) -> Items:
         raise NodeError("Code doesn't return items properly", description=WANTED)
     if not all(_is_object(one) for one in value):
         raise NodeError("Code doesn't return items properly", description=WANTED)
-    if len(value) > 1 or value and "json" not in value[0]:
-        _check_mixed(value)
-    elif value:
-        _check_keys(value[0], 0)
+    if any(not ITEM_KEYS.isdisjoint(one) for one in value):
+        for place, one in enumerate(value):
+            _check_keys(one, place)
     made = wrapped(value)
     for place, one in enumerate(made):
         check_item(one, place)
     return made
-
-
-def _check_mixed(values: Sequence[Mapping[str, Any]]) -> None:
-    if any(not ITEM_KEYS.isdisjoint(one) for one in values):
-        for place, one in enumerate(values):
-            _check_keys(one, place)
 
 
 def wrapped(values: Sequence[Mapping[str, Any]]) -> Items:

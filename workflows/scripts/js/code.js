@@ -128,7 +128,7 @@ let running = null;
 function startCode({ source, each, style, indexes }) {
   const logs = [];
   const timers = new Timers();
-  S.copies = new Map();
+  S.copies = new Map([[S.items, S.items], [S.all, S.all]]); // these are the code's own already
   S.memo.clear();
   S.custom = { ...S.scope.execution?.customData };
   S.staticData = copied(S.scope.static ?? {});
@@ -153,9 +153,12 @@ function startCode({ source, each, style, indexes }) {
     return '';
   }
   const self = { helpers, getNodeParameter, getWorkflowStaticData, getWorkflow: () => S.scope.workflow, getMode: () => S.scope.execution?.mode };
+  const values = keys.map((key) => shared[key]);
+  const slots = nativeObject.keys(itemNames(style, each)).map((name) => [name, keys.indexOf(name)]);
   const call = () => {
-    const names = { ...shared, ...itemNames(style, each) };
-    return run.apply(self, keys.map((key) => names[key]));
+    const names = itemNames(style, each);
+    for (const [name, at] of slots) values[at] = names[name];
+    return run.apply(self, values);
   };
   if (each) runEach(call, indexes, finish);
   else call().then((value) => finish({ value }), (error) => finish({ whole: located(error, null) }));

@@ -57,11 +57,11 @@ const unavailable = (name) => new ExpressionError(
 
 const asPair = (pair) => (typeof pair === 'number' ? { item: pair } : pair);
 
-/** Walk from an item of a node's output to `wanted`; returns [run, output, item]. */
+/** Walk from an item of a node's output to `wanted`; returns [run, output, item], null for no way. */
 function walk(wanted, node, output, run, item) {
   if (node === wanted) return [run, output, item];
   const past = S.past.get(node)?.[run];
-  if (past === undefined) throw new ExpressionError('Invalid expression', `'${node}' has no data of run ${run}.`);
+  if (past === undefined) return null; // handed over is what lies between: this is beyond `wanted`
   const items = past.outputs?.[output];
   const pair = items ? items[item]?.pairedItem : past.pairs?.[output]?.[item];
   if (pair === undefined || pair === null) throw unavailable(node);
@@ -76,9 +76,7 @@ function walk(wanted, node, output, run, item) {
 function step(wanted, node, past, pair) {
   const { item, input = 0, sourceOverwrite } = asPair(pair);
   const source = sourceOverwrite ?? past.sources[input];
-  if (source === undefined || source === null) {
-    throw new ExpressionError('Invalid expression', `'${wanted}' does not lead to '${node}'.`);
-  }
+  if (source === undefined || source === null) return null; // the item's way begins elsewhere
   return walk(wanted, source.previousNode, source.previousNodeOutput ?? 0, source.previousNodeRun ?? 0, item);
 }
 
@@ -88,7 +86,7 @@ function walkAll(wanted, node, past, pairs) {
   for (const pair of pairs) {
     try {
       const end = step(wanted, node, past, pair);
-      found.set(end.join(), end);
+      if (end !== null) found.set(end.join(), end);
     } catch (error) {
       failure = error;
     }
@@ -101,7 +99,9 @@ function walkAll(wanted, node, past, pairs) {
 function pairedItem(name, index) {
   const ref = executed(name);
   if (!ref.parent) throw new ExpressionError('Invalid expression', `There is no connection back to the node '${name}'.`);
-  const [run, output, item] = step(name, S.scope.node, { sources: S.scope.sources }, index);
+  const end = step(name, S.scope.node, { sources: S.scope.sources }, index);
+  if (end === null) return undefined;
+  const [run, output, item] = end;
   const found = seen(runOf(name, run).outputs?.[output])?.[item];
   if (found === undefined) throw unavailable(name);
   return found;

@@ -1,6 +1,8 @@
 """What the nodes of a run reach outside it."""
 
 import asyncio
+import hashlib
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -91,6 +93,7 @@ class Reach:
         file_roots: Sequence[str] = (),
         http_allow: Sequence[str] = (),
         python: bool = False,
+        run_key: str = "",
         depth: int = 0,
     ) -> None:
         self.scripts = scripts
@@ -104,6 +107,7 @@ class Reach:
         self.file_roots = file_roots
         self.http_allow = http_allow
         self.python = python
+        self.run_key = run_key or secrets.token_hex(16)
         self.depth = depth
         self._door: Door | None = None
 
@@ -149,6 +153,7 @@ class Reach:
             scripts=self.scripts, find=self.find, blobs=self.blobs, memories=self.memories,
             timezone=self.timezone,
             file_roots=self.file_roots, http_allow=self.http_allow, python=self.python,
+            run_key=self._inner_key(items, parent),
             depth=self.depth + 1,
         )  # fmt: skip
         scripts = self.scripts()
@@ -161,6 +166,12 @@ class Reach:
         if outcome.error is not None:
             raise NodeError(str(outcome.error["message"]))
         return outcome.last_items
+
+    def _inner_key(self, items: Items, parent: Context) -> str:
+        """Return the key of a workflow run for these items: the same when that is repeated."""
+        first = items[0].get("pairedItem") if items else None
+        parts = (self.run_key, parent.node.name, parent.run_index, first)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def _document(self, which: Mapping[str, Any]) -> Document:
         if isinstance(given := which.get("document"), Mapping):

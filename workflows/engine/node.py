@@ -35,6 +35,7 @@ class Outside(Protocol):
     timezone: str
     file_roots: Sequence[str]
     python: bool  # whether Python code may run
+    run_key: str  # the same whenever this run is gone through again, and no other run's
 
     async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
         """Store bytes; returns the record that goes into an item's `binary`."""

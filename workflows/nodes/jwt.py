@@ -118,7 +118,9 @@ def _claims(context: Context, index: int) -> dict[str, Any]:
             raise NodeError("The payload claims must be a JSON object.")
         return {"iat": now, **found}
     claims = context.value("claims", index, {}) or {}
-    made = {short: str(claims[name]) for name, short in _NAMES.items() if claims.get(name)}
+    made: dict[str, Any] = {
+        short: str(claims[name]) for name, short in _NAMES.items() if claims.get(name)
+    }
     for name, short in (("expiresIn", "exp"), ("notBefore", "nbf")):
         if claims.get(name):
             made[short] = now + int(claims[name])
@@ -147,7 +149,7 @@ def verified(token: str, key: str, algorithm: str, options: Mapping[str, Any]) -
 
     if algorithm not in ALGORITHMS:
         raise NodeError(f"The algorithm {algorithm!r} is not there.")
-    checks = {
+    checks: Any = {
         "verify_exp": not options.get("ignoreExpiration"),
         "verify_nbf": not options.get("ignoreNotBefore"),
         "verify_aud": False, "verify_iat": False, "verify_sub": False, "verify_jti": False,
@@ -156,7 +158,7 @@ def verified(token: str, key: str, algorithm: str, options: Mapping[str, Any]) -
     try:
         found = jwt.decode_complete(
             token, key, algorithms=[algorithm], options=checks, leeway=leeway
-        )  # type: ignore[call-overload]
+        )
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise NodeError(f"The token is not valid: {error}") from error
     return _told(found, token)

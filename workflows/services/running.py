@@ -36,6 +36,7 @@ class Given:
     execution: Mapping[str, Any] = field(default_factory=dict)
     workflow: Mapping[str, Any] = field(default_factory=dict)
     saved: Saved = field(default_factory=dict)
+    run_key: str = ""  # the same for every try of one execution
 
 
 async def run_document(
@@ -54,6 +55,7 @@ async def run_document(
         timezone=given.timezone or settings.TIME_ZONE,
         file_roots=settings.FILE_ROOTS,
         http_allow=settings.HTTP_ALLOW,
+        run_key=given.run_key,
     )
     order = Order(
         document=document,

@@ -122,7 +122,7 @@ def _count(number: int) -> None:
         raise NodeError(f"The archive holds more than {MOST_FILES} files.")
 
 
-def _bounded(source: IO[bytes], most: int) -> bytes:
+def _bounded(source: IO[bytes] | gzip.GzipFile, most: int) -> bytes:
     """Read to the end, but stop as soon as it is too much: a bomb is never unpacked whole."""
     pieces, size = [], 0
     while piece := source.read(PIECE):

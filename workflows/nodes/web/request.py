@@ -116,7 +116,7 @@ def word(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return value if isinstance(value, str) else dumps(value).decode()
+    return str(value) if isinstance(value, str) else dumps(value).decode()
 
 
 def _multipart(values: Mapping[str, Any]) -> tuple[bytes, str]:

@@ -20,6 +20,7 @@ class Memory:
     timezone = "UTC"
     file_roots: Sequence[str] = ()
     python = False
+    run_key = "run 7"
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}

@@ -198,7 +198,7 @@ def test_a_repeated_step_has_the_same_key_and_every_other_its_own():
     first = keys(2)
     assert first == keys(2)
     assert len(set(first)) == 2
-    assert not set(first) & set(keys(2, execution={"id": "8"}))
+    assert not set(first) & set(keys(2, run_key="run 8"))
     assert not set(first) & set(keys(2, name="Another"))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from whoosh_site.core.addresses import Policy
@@ -84,7 +84,7 @@ def called(
     policy: Policy = anywhere,
     words: Words | None = None,
     files: Mapping[str, tuple[str, str, bytes]] | None = None,
-    execution: Mapping[str, Any] | None = None,
+    run_key: str = "run 7",
     **flags: Any,
 ) -> Called:
     """Run the node; `{}` in its URL becomes the server's address.
@@ -94,6 +94,7 @@ def called(
 
     async def run() -> Called:
         outside = WebMemory(policy)
+        outside.run_key = run_key
         binary = {
             field: await outside.keep(data, mime=mime, name=name)
             for field, (name, mime, data) in (files or {}).items()
@@ -103,7 +104,6 @@ def called(
             known = {"url": "{}/", **parameters}
             known["url"] = known["url"].replace("{}", server.url)
             context = make_context(HttpRequest, known, [given], version, outside, flags=flags)
-            context.scope = replace(context.scope, execution=execution or {"id": "7"})
             context.scripts = Spoken(words or {})
             try:
                 outputs = await HttpRequest().run(context)

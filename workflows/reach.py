@@ -91,6 +91,7 @@ class Reach:
         memories: Memories,
         timezone: str = "UTC",
         file_roots: Sequence[str] = (),
+        own_folders: Sequence[str] = (),
         http_allow: Sequence[str] = (),
         python: bool = False,
         run_key: str = "",
@@ -105,6 +106,7 @@ class Reach:
         self.forget = memories.forget
         self.timezone = timezone
         self.file_roots = file_roots
+        self.own_folders = own_folders
         self.http_allow = http_allow
         self.python = python
         self.run_key = run_key or secrets.token_hex(16)
@@ -152,7 +154,8 @@ class Reach:
         inner = Reach(
             scripts=self.scripts, find=self.find, blobs=self.blobs, memories=self.memories,
             timezone=self.timezone,
-            file_roots=self.file_roots, http_allow=self.http_allow, python=self.python,
+            file_roots=self.file_roots, own_folders=self.own_folders,
+            http_allow=self.http_allow, python=self.python,
             run_key=self._inner_key(items, parent),
             depth=self.depth + 1,
         )  # fmt: skip

@@ -1,11 +1,12 @@
 """JWT: make, check and read JSON web tokens (RFC 7519)."""
 
-import json as json_text
 import time
 import warnings
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
+
+import orjson
 
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
@@ -31,6 +32,7 @@ class Jwt(Node):
     label = "JWT"
     icon = "badge-check"
     reaches_out = True  # it uses the clock
+    chunks = True
     credentials = ("jwtAuth",)
     fields: ClassVar[tuple[Field, ...]] = (
         choice(
@@ -111,7 +113,7 @@ def _claims(context: Context, index: int) -> dict[str, Any]:
     if context.value("useJson", index):
         given = context.value("claimsJson", index)
         try:
-            found = json_text.loads(given) if isinstance(given, str) else given
+            found = orjson.loads(given) if isinstance(given, str) else given
         except ValueError as error:
             raise NodeError(f"The payload claims are no valid JSON: {error}") from error
         if not isinstance(found, dict):

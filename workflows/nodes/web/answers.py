@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import orjson
+
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items
 from workflows.engine.node import Context
@@ -88,7 +90,7 @@ class Got:
         if not text.strip():
             return ""
         try:
-            return json_text.loads(text)
+            return orjson.loads(text)
         except ValueError as error:
             raise NodeError(
                 'Response body is not valid JSON. Change "Response Format" to "Text"',

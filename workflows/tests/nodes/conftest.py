@@ -19,6 +19,7 @@ class Memory:
 
     timezone = "UTC"
     file_roots: Sequence[str] = ()
+    own_folders: Sequence[str] = ()
     python = False
     run_key = "run 7"
 

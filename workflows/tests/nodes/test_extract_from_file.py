@@ -114,6 +114,12 @@ def test_json_that_is_none_is_refused(extract):
         extract(b"{", "fromJson")
 
 
+@pytest.mark.parametrize("text", [b"[" * 200_000, b"NaN", b'{"a":1} trailing'])
+def test_json_that_only_python_would_take_is_refused(extract, text):
+    with pytest.raises(NodeError, match="not valid JSON"):
+        extract(text, "fromJson")
+
+
 def test_an_item_without_the_file_is_refused(run):
     with pytest.raises(NodeError, match="binary file 'data', but none was found"):
         run(ExtractFromFile, {"operation": "text"}, [{"a": 1}])

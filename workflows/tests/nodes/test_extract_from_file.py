@@ -50,6 +50,11 @@ def test_a_bad_csv_line_is_named_or_skipped(extract):
     assert values(extract(bad, skipRecordsWithErrors=skip)) == [{"a": "3", "b": "4"}]
 
 
+def test_a_spreadsheet_is_not_taken_for_csv(extract):
+    with pytest.raises(NodeError, match="no CSV but a spreadsheet"):
+        extract(book(lambda page: page.write(0, 0, "a")))
+
+
 def test_a_delimiter_of_two_signs_is_refused(extract):
     with pytest.raises(NodeError, match="no single character"):
         extract(b"a", delimiter="::")

@@ -14,6 +14,7 @@ from workflows.engine.scripts import Column, NoScripts, Scope
 from workflows.nodes.http_request import HttpRequest
 from workflows.tests.nodes.conftest import Memory, make_context
 
+JSON = "Content-Type: application/json"
 Words = Mapping[str, Callable[[Any], Any]]
 
 
@@ -112,3 +113,13 @@ def called(
         return Called(outputs[0] or [], server, outside, context.warnings)
 
     return asyncio.run(run())
+
+
+def pairs(**values: Any) -> dict[str, Any]:
+    """Return name and value fields as the node stores them."""
+    return {"parameters": [{"name": name, "value": value} for name, value in values.items()]}
+
+
+def sending(kind: str, **more: Any) -> dict[str, Any]:
+    """Return the parameters of a POST with a body."""
+    return {"method": "POST", "sendBody": True, "contentType": kind, **more}

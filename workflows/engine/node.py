@@ -33,8 +33,10 @@ class Outside(Protocol):
     """What nodes reach beyond the run. Handed in: nodes import no service."""
 
     timezone: str
-    file_roots: Sequence[str]
+    file_roots: Sequence[str]  # folders an administrator opened
+    own_folders: Sequence[str]  # of the product itself: never open, unless a root lies inside one
     python: bool  # whether Python code may run
+    run_key: str  # the same whenever this run is gone through again, and no other run's
 
     async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
         """Store bytes; returns the record that goes into an item's `binary`."""

@@ -37,6 +37,7 @@ class Given:
     execution: Mapping[str, Any] = field(default_factory=dict)
     workflow: Mapping[str, Any] = field(default_factory=dict)
     saved: Saved = field(default_factory=dict)
+    run_key: str = ""  # the same for every try of one execution
 
 
 async def run_document(
@@ -54,7 +55,9 @@ async def run_document(
         memories=_memories,
         timezone=given.timezone or settings.TIME_ZONE,
         file_roots=settings.FILE_ROOTS,
+        own_folders=[str(settings.VAR), str(settings.BASE_DIR)],
         http_allow=settings.HTTP_ALLOW,
+        run_key=given.run_key,
     )
     order = Order(
         document=document,

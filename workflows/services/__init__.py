@@ -30,6 +30,7 @@ from workflows.services.versions import (
     save_version,
 )
 from workflows.services.workflows import (
+    MOST_AT_ONCE,
     activate_workflow,
     archive_workflow,
     bring_back,
@@ -48,6 +49,7 @@ __all__ = [
     "COPY",
     "Given",
     "Imported",
+    "MOST_AT_ONCE",
     "SAME_NAME",
     "VERSION",
     "activate_workflow",

@@ -11,6 +11,7 @@ from whoosh_site.core.errors import NotFound
 from workflows import services
 from workflows.engine.items import Item
 from workflows.engine.run import Step
+from workflows.engine.values import plain
 from workflows.models import Execution
 
 PER_PAGE = 50
@@ -141,7 +142,7 @@ def look_at(execution: Execution, wanted: Wanted) -> Seen | None:
     seen.logs = [str(line) for line in step.logs[:MOST_LOGS]]
     _ways(seen, wanted, execution)
     if wanted.how == JSON:
-        seen.text = _cut(json.dumps(page, indent=2, ensure_ascii=False), LONGEST_JSON)
+        seen.text = _cut(json.dumps(plain(page), indent=2, ensure_ascii=False), LONGEST_JSON)
     else:
         _fill(seen, wanted, page)
     return seen
@@ -177,7 +178,7 @@ def _fill(seen: Seen, wanted: Wanted, page: Sequence[Item]) -> None:
 def _cell(data: Mapping[str, Any], name: str) -> str:
     if name not in data:
         return ""
-    value = data[name]
+    value = plain(data[name])
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return _cut(text, LONGEST_CELL)
 

@@ -18,6 +18,7 @@ from whoosh_site.core.rest_policy import Filters
 from workflows import services
 from workflows.api import execution_shapes as shapes
 from workflows.engine.run import Step
+from workflows.engine.values import plain
 from workflows.models import Execution
 
 WHILE_IT_STOPS = 5.0
@@ -172,5 +173,5 @@ def _page(step: Step, how: dict[str, Any]) -> dict[str, Any]:
         "pinned": step.pinned,
         "error": step.error,
         "logs": list(step.logs),
-        "items": items[offset:end],
+        "items": [plain(one) for one in items[offset:end]],
     }

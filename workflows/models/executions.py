@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from whoosh_site.core.leases import QUARANTINED, QUEUED, RUNNING, Leased
 from whoosh_site.core.models.people import Team, User
-from workflows.engine.run import Step
-from workflows.engine.values import dumps
+from workflows.engine.run import Step, read_steps
+from workflows.engine.values import pack, unpack
 from workflows.models.workflows import Workflow, WorkflowVersion
 
 WAITING, SUCCESS, ERROR, CANCELED = "waiting", "success", "error", "canceled"
@@ -175,16 +175,18 @@ class ExecutionData(models.Model):
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in the order they ran."""
-        for line in self._lines():
-            yield Step.restored(json.loads(line))
+        return read_steps(self._lines())
 
     def step(self, node: str, index: int) -> Step | None:
-        """Return one run of one node; the lines of others are not read."""
-        begin = dumps({"node": node, "index": index})[:-1] + b","
+        """Return one run of one node; what others gave is not read."""
+        found: list[bytes] = []
         for line in self._lines():
-            if line.startswith(begin):
-                return Step.restored(json.loads(line))
-        return None
+            is_head = line.lstrip()[:1] == b"{"
+            if found and is_head:
+                break
+            if found or (is_head and _begins(line, node, index)):
+                found.append(line)
+        return next(read_steps(found), None)
 
     def _lines(self) -> Iterator[bytes]:
         """Yield line by line, never holding all of it unpacked."""
@@ -202,7 +204,14 @@ class ExecutionData(models.Model):
         """Return steps as they are kept, and how large they were before."""
         press, parts, size = zlib.compressobj(LEVEL), [], 0
         for step in steps:
-            line = dumps(step.kept()) + b"\n"
-            size += len(line)
-            parts.append(press.compress(line))
+            for line in step.lines():
+                size += len(line) + 1
+                parts.append(press.compress(line + b"\n"))
         return b"".join([*parts, press.flush()]), size
+
+
+def _begins(line: bytes, node: str, index: int) -> bool:
+    if line.startswith(b"{"):
+        return line.startswith(pack({"node": node, "index": index})[:-1] + b",")
+    head = unpack(line)  # written the slow way, for what it holds
+    return bool((head["node"], head["index"]) == (node, index))

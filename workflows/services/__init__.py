@@ -25,7 +25,7 @@ from workflows.services.importing import (
 )
 from workflows.services.keeping import delete_execution, delete_past, find_step, open_file
 from workflows.services.previewing import forget_previews, preview_expression
-from workflows.services.running import Given, find_document, run_document
+from workflows.services.running import Given, calm_collector, find_document, run_document
 from workflows.services.versions import (
     diff_versions,
     find_version,
@@ -60,6 +60,7 @@ __all__ = [
     "activate_workflow",
     "archive_workflow",
     "bring_back",
+    "calm_collector",
     "cancel_execution",
     "change_workflow",
     "copy_workflow",

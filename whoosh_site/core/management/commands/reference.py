@@ -57,6 +57,11 @@ VARIABLES = {
         "Hosts, `host:port` or networks, with commas between them, that workflows may reach "
         "although they are not public.",
     ),
+    "WHOOSH_FILE_ROOTS": (
+        "none",
+        "Folders, with commas between them, that the file nodes of workflows may touch; without "
+        "any these nodes are off.",
+    ),
     "WHOOSH_PROCESS": ("`command`", "`web` in the web process, which sets it itself."),
     "DATABASE_URL": (
         "`whoosh.sqlite3` in the state folder",

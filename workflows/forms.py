@@ -126,7 +126,7 @@ class RunForm(Styled, forms.Form):
         required=False,
         strip=False,
         widget=forms.Textarea(
-            attrs={"rows": 4, "spellcheck": "false", "class": "form-control wh-code"}
+            attrs={"rows": 6, "spellcheck": "false", "class": "form-control wh-code"}
         ),
         help_text="JSON: an object, a list of objects, or nothing.",
     )

@@ -260,8 +260,11 @@ def test_old_executions_and_the_oldest_of_too_many_are_tidied_away(keep, start, 
     workflow = keep()
     old, *rest = [work(start(workflow)) for _ in range(14)]
     waiting = work(start(keep(chain("W", node("Wait", "wait", resume="webhook")))))
-    long_ago = timezone.now() - timedelta(days=31)
+    long_ago = timezone.now() - timedelta(days=8)
     Execution.objects.filter(pk=old.pk).update(finished_at=long_ago)
+    tidy_executions()
+    assert Execution.objects.filter(pk=old.pk).exists()
+    tunables.change("execution_retention", 7, by=SYSTEM)
     tidy_executions()
     assert not Execution.objects.filter(pk=old.pk).exists()
     tunables.change("executions_kept", 10, by=SYSTEM)

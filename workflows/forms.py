@@ -157,7 +157,8 @@ class RunForm(Styled, forms.Form):
             text = decoded(data["file"].read()) if data.get("file") else data.get("input") or ""
             data["items"] = services.parse_items(text)
         except WhooshError as error:
-            self.add_error(field, error.message.removeprefix("input: "))
+            words = error.message.removeprefix("input: ")
+            self.add_error(field, words[:1].upper() + words[1:])
         return data
 
     def wishes(self) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import time
 from typing import Any
 
 from workflows.engine.items import Source
-from workflows.engine.scripts import Past, Scope
+from workflows.engine.run import Step
+from workflows.engine.scripts import Scope
 from workflows.scripts.pool import Pool
 from workflows.scripts.session import Session
 
@@ -47,7 +48,7 @@ def items(count: int) -> list[dict[str, Any]]:
 
 def scope(given: list[dict[str, Any]]) -> Scope:
     """A node after one that gave these items."""
-    past = {"Start": [Past([given], [])]}
+    past = {"Start": [Step("Start", 0, [], [given])]}
     return Scope(
         node="N", node_type="set", node_version=1, node_id="N", run_index=0,
         items=list(given), sources=[Source("Start")], parameters={}, state={}, states={},

@@ -1,6 +1,8 @@
 """What the nodes of a run reach outside it."""
 
 import asyncio
+import hashlib
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -97,8 +99,10 @@ class Reach:
         memories: Memories,
         timezone: str = "UTC",
         file_roots: Sequence[str] = (),
+        own_folders: Sequence[str] = (),
         http_allow: Sequence[str] = (),
         python: bool = False,
+        run_key: str = "",
         depth: int = 0,
     ) -> None:
         self.scripts = scripts
@@ -110,8 +114,10 @@ class Reach:
         self.newest, self.forget = memories.newest, memories.forget
         self.timezone = timezone
         self.file_roots = file_roots
+        self.own_folders = own_folders
         self.http_allow = http_allow
         self.python = python
+        self.run_key = run_key or secrets.token_hex(16)
         self.depth = depth
         self._door: Door | None = None
 
@@ -165,7 +171,9 @@ class Reach:
         inner = Reach(
             scripts=self.scripts, find=self.find, blobs=self.blobs, memories=self.memories,
             timezone=self.timezone,
-            file_roots=self.file_roots, http_allow=self.http_allow, python=self.python,
+            file_roots=self.file_roots, own_folders=self.own_folders,
+            http_allow=self.http_allow, python=self.python,
+            run_key=self._inner_key(items, parent),
             depth=self.depth + 1,
         )  # fmt: skip
         scripts = self.scripts()
@@ -178,6 +186,12 @@ class Reach:
         if outcome.error is not None:
             raise NodeError(str(outcome.error["message"]))
         return outcome.last_items
+
+    def _inner_key(self, items: Items, parent: Context) -> str:
+        """Return the key of a workflow run for these items: the same when that is repeated."""
+        first = items[0].get("pairedItem") if items else None
+        parts = (self.run_key, parent.node.name, parent.run_index, first)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def _document(self, which: Mapping[str, Any]) -> Document:
         if isinstance(given := which.get("document"), Mapping):

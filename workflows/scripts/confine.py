@@ -14,6 +14,7 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 LD, JEQ, JGE, JSET, RET = 0x20, 0x15, 0x35, 0x45, 0x06
 KILL, ERRNO, ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
@@ -22,7 +23,7 @@ CLONE_THREAD = 0x10000
 PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_VMA = 4, 15, 38, 0x53564D41
 NUMBER, ARCH, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 
-SYSTEMS = {
+SYSTEMS: dict[str, dict[str, Any]] = {
     "x86_64": {
         "audit": 0xC000003E, "seccomp": 317, "clone": 56, "clone3": 435, "tgkill": 234,
         "prctl": 157,

@@ -41,7 +41,7 @@ class Step(NamedTuple):
     """One step of a path; `maybe` where it was written with a question mark."""
 
     key: str
-    index: int | None
+    place: int | None
     maybe: bool
 
 
@@ -80,9 +80,9 @@ def _path(source: str) -> Path | None:
         name = next((step[k] for k in ("name", "double", "single") if step[k] is not None), None)
         if name in BUILT_IN:
             return None
-        index = int(step["index"]) if step["index"] is not None else None
-        key = name if name is not None else str(index)
-        steps.append(Step(key, index, step["maybe"] is not None))
+        place = int(step["index"]) if step["index"] is not None else None
+        key = name if name is not None else str(place)
+        steps.append(Step(key, place, step["maybe"] is not None))
     return tuple(steps)
 
 
@@ -101,12 +101,12 @@ def value(parts: Sequence[Part], json: Any, lost: list[str]) -> Any:
 
 def _followed(path: Path, json: Any, lost: list[str]) -> Any:
     found = json
-    for key, index, maybe in path:
+    for key, place, maybe in path:
         kind = type(found)
         if kind is dict:
             found = found.get(key, UNDEFINED)
-        elif kind is list and index is not None:
-            found = found[index] if index < len(found) else UNDEFINED
+        elif kind is list and place is not None:
+            found = found[place] if place < len(found) else UNDEFINED
         elif kind is list and key == "length":
             found = len(found)
         elif found is None or found is UNDEFINED:

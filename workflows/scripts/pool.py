@@ -177,10 +177,9 @@ class Worker:
         woken: asyncio.Future[None] = loop.create_future()
 
         def look() -> None:
-            nonlocal timer
             problem = self._problem(deadline, limit)
             if problem is None:
-                timer = loop.call_later(LOOK, look)
+                timers.append(loop.call_later(LOOK, look))
             elif not woken.done():
                 woken.set_exception(problem)
 
@@ -188,12 +187,12 @@ class Worker:
             if not woken.done():
                 woken.set_result(None)
 
-        timer = loop.call_later(LOOK, look)
+        timers = [loop.call_later(LOOK, look)]
         (loop.add_writer if writing else loop.add_reader)(pipe, wake)
         try:
             await woken
         finally:
-            timer.cancel()
+            timers[-1].cancel()
             (loop.remove_writer if writing else loop.remove_reader)(pipe)
 
     def _problem(self, deadline: float, limit: float) -> NodeError | None:

@@ -57,6 +57,7 @@ class Session:
         self._whole: dict[str, int] = {}  # how many runs of a node
         self._paired: set[tuple[str, int]] = set()  # the pairs of a run alone
         self._items: Any = None
+        self._all: Any = ()
 
     # -- the two doors -----------------------------------------------------------------------
 
@@ -87,12 +88,12 @@ class Session:
         }
 
         def build() -> bytes:
-            self._items = None  # code gets items of its own
+            self._items, self._all = None, ()  # code gets items of its own
             head = self._request(scope, wanted, None)
             return b"{" + head + b',"code":' + self._marks.write(code) + b"}"
 
         answer = await self._ask(build, limit)
-        self._items = None
+        self._items, self._all = None, ()
         try:
             return _code_result(answer, each)
         except UNREADABLE:
@@ -159,9 +160,11 @@ class Session:
             self._items = None
         elif self._items is not scope.items:
             parts.append(b'"items":' + self._marks.write(list(scope.items)))
-            if scope.all_items:
-                parts.append(b'"all":' + self._marks.write(list(scope.all_items)))
             self._items = scope.items
+        whole = scope.all_items or ()
+        if (wanted.other_items or not whole) and self._all is not whole and (self._all or whole):
+            parts.append(b'"all":' + self._marks.write(list(whole) or None))
+            self._all = whole
         if wanted.nodes or wanted.any_node:
             parts += self._earlier(scope, wanted)
         return b",".join(parts)
@@ -210,7 +213,7 @@ class Session:
         return not ends.isdisjoint(scope.nodes.get(node, {}).get("parents", ()))
 
     def _run(self, name: str, run: int, past: Past, *, whole: bool) -> bytes:
-        outputs = list(past.outputs) if whole else None
+        outputs = [items and list(items) for items in past.outputs] if whole else None
         pairs = None if whole else [_pairs_of(items) for items in past.outputs]
         sources = [_source(one) for one in past.sources]
         return self._marks.write([name, run, outputs, pairs, sources])
@@ -256,6 +259,7 @@ def _seen(scope: Scope, wanted: Needs) -> dict[str, Any]:
         "nodeId": scope.node_id,
         "nodeVersion": scope.node_version,
         "runIndex": scope.run_index,
+        "first": scope.first_index,
         "sources": [_source(one) for one in scope.sources],
         "workflow": scope.workflow,
         "execution": scope.execution,
@@ -357,7 +361,7 @@ def _code_result(answer: Any, each: bool) -> CodeResult:
         if each:
             raise failed
         errors[0] = failed
-    value = UNDEFINED if answer["kind"] == "undefined" else answer["r"]
+    value: Any = UNDEFINED if answer["kind"] == "undefined" else answer["r"]
     for place in answer["missing"] or ():
         value[place] = UNDEFINED
     return CodeResult(

@@ -9,6 +9,7 @@ import orjson
 from workflows.engine.errors import NodeError
 from workflows.engine.values import UNDEFINED, DateText, DateTimeText
 
+PLAIN: tuple[type[Any], ...] = (str, int, float, dict, list)
 OPTIONS = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
 
 
@@ -33,7 +34,7 @@ class Marks:
             return f"{self.mark}D{value}"
         if isinstance(value, DateTimeText):
             return f"{self.mark}L{value}"
-        for plain in (str, int, float, dict, list):
+        for plain in PLAIN:
             if isinstance(value, plain):
                 return plain(value)
         raise TypeError(f"values of type {type(value).__name__}")

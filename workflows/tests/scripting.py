@@ -1,11 +1,20 @@
 """What tests of scripts share: a scope to evaluate in, and short ways to ask."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from workflows.engine.items import Source
-from workflows.engine.scripts import Past, Scope
+from workflows.engine.scripts import Scope
 from workflows.scripts.session import Session
+
+
+@dataclass
+class Past:
+    """One earlier run of a node."""
+
+    outputs: list[Any]
+    sources: list[Source | None]
 
 
 def scope(*json, past=None, sources=None, nodes=None, **more):

@@ -10,11 +10,10 @@ from django.core.management import CommandError, call_command
 
 from workflows.engine.errors import ExpressionError
 from workflows.engine.items import Source
-from workflows.engine.scripts import Past
 from workflows.engine.values import UNDEFINED, DateText, DateTimeText
 from workflows.scripts import paths
 from workflows.scripts.session import Session
-from workflows.tests.scripting import code, columns, scope, value
+from workflows.tests.scripting import Past, code, columns, scope, value
 
 PROBES = Path(__file__).resolve().parents[2] / "tests" / "n8n" / "expressions.jsonl"
 
@@ -245,6 +244,24 @@ def test_a_loop_can_say_where_its_items_come_from():
 def test_what_cannot_be_followed_back_is_an_error(pair, template, message):
     with pytest.raises(ExpressionError, match=message.replace("'", ".")):
         value("={{ " + template + " }}", world(pair))
+
+
+def test_an_ancestor_the_item_did_not_come_through_has_no_item_for_it():
+    past = {
+        "A": [Past([[{"json": {}}]], [])], "B": [Past([[{"json": {}, "pairedItem": 0}]], [])],
+        "M": [Past([[{"json": {}, "pairedItem": {"item": 0, "input": 1}}]],
+                   [Source("A"), Source("B")])],
+    }  # fmt: skip
+    nodes = {"A": {}, "B": {}, "M": {"parents": ["A", "B"]}, "N": {"parents": ["M", "A", "B"]}}
+    where = scope({}, past=past, nodes=nodes, sources=[Source("M")])
+    assert value("={{ $('A').item === undefined }}", where) is True
+    assert value("={{ [$('A').item?.json.x, $('B').item.json] }}", where) == [None, {}]
+
+
+def test_a_piece_of_the_input_knows_its_place():
+    where = scope({"n": 3}, first_index=2, all_items=[{"json": {"n": n}} for n in (1, 2, 3)])
+    template = "={{ [$itemIndex, $json.n, $input.all().length, $item(0).$json.n] }}"
+    assert value(template, where) == [2, 3, 3, 1]
 
 
 def test_any_executed_node_can_be_read_without_pairs():

@@ -104,7 +104,7 @@ function codeNames(logs, timers) {
 /** Names of the items, by style and item. */
 function itemNames(style, each) {
   const item = currentItem();
-  const names = { $json: item?.json, $data: item?.json, $binary: item?.binary ?? {}, $itemIndex: S.index, $position: S.index };
+  const names = { $json: item?.json, $data: item?.json, $binary: item?.binary ?? {}, $itemIndex: place(), $position: place() };
   if (style === 'functionItem') return { ...names, item: item?.json, getBinaryData: () => item?.binary };
   if (each) return { ...names, item };
   return { ...names, items: inputItems() };
@@ -112,14 +112,14 @@ function itemNames(style, each) {
 
 /** The error with the line of the user's code it came from. */
 function located(error, index) {
-  const place = [];
+  const where = [];
   const line = error instanceof Error ? /code\.js:(\d+)/.exec(String(error.stack)) : null;
-  if (line !== null && Number(line[1]) > HEAD_LINES) place.push(`line ${Number(line[1]) - HEAD_LINES}`);
-  if (index !== null) place.push(`for item ${index}`);
+  if (line !== null && Number(line[1]) > HEAD_LINES) where.push(`line ${Number(line[1]) - HEAD_LINES}`);
+  if (index !== null) where.push(`for item ${index}`);
   let message = messageOf(error);
   if (error instanceof Error && !(error instanceof ExpressionError) && error.name !== 'Error' && !message) message = error.name;
-  const where = place.length ? ` [${place.join(', ')}]` : '';
-  return [`${message || 'Unknown error'}${where}`, error instanceof ExpressionError ? error.description : ''];
+  const told = where.length ? ` [${where.join(', ')}]` : '';
+  return [`${message || 'Unknown error'}${told}`, error instanceof ExpressionError ? error.description : ''];
 }
 
 let running = null;

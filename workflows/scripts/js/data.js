@@ -3,7 +3,7 @@
 const S = {
   scope: {}, // of this node run
   items: [], // at input 0, by index
-  all: null, // all of input 0, where execute-once cut the items
+  all: null, // all of input 0, where `items` are a part of them
   past: new Map(), // node -> its runs: {outputs: [items|null], pairs: [[pairedItem]], sources}
   refs: new Map(), // node -> {runs, wired, parent}
   index: 0, // the item at work
@@ -57,35 +57,36 @@ const unavailable = (name) => new ExpressionError(
 
 const asPair = (pair) => (typeof pair === 'number' ? { item: pair } : pair);
 
-/** Walk from an item of a node's output to `wanted`; returns [run, output, item], null for no way. */
+/** Walk from an item of a node's output to `wanted`; returns [run, output, item], or null where it
+ * came another way. */
 function walk(wanted, node, output, run, item) {
   if (node === wanted) return [run, output, item];
   const past = S.past.get(node)?.[run];
-  if (past === undefined) return null; // handed over is what lies between: this is beyond `wanted`
+  if (past === undefined) return null; // only runs that can lead there are handed over
   const items = past.outputs?.[output];
   const pair = items ? items[item]?.pairedItem : past.pairs?.[output]?.[item];
   if (pair === undefined || pair === null) throw unavailable(node);
-  if (!Array.isArray(pair)) return step(wanted, node, past, pair);
+  if (!Array.isArray(pair)) return step(wanted, past, pair);
   const key = `${node}\n${run}\n${output}\n${item}\n${wanted}`;
   let found = S.memo.get(key);
-  if (found === undefined) S.memo.set(key, (found = walkAll(wanted, node, past, pair)));
+  if (found === undefined) S.memo.set(key, (found = walkAll(wanted, past, pair)));
   if (found instanceof ExpressionError) throw found;
   return found;
 }
 
-function step(wanted, node, past, pair) {
+function step(wanted, past, pair) {
   const { item, input = 0, sourceOverwrite } = asPair(pair);
   const source = sourceOverwrite ?? past.sources[input];
-  if (source === undefined || source === null) return null; // the item's way begins elsewhere
+  if (source === undefined || source === null) return null;
   return walk(wanted, source.previousNode, source.previousNodeOutput ?? 0, source.previousNodeRun ?? 0, item);
 }
 
-function walkAll(wanted, node, past, pairs) {
+function walkAll(wanted, past, pairs) {
   const found = new Map();
-  let failure = unavailable(node);
+  let failure = null;
   for (const pair of pairs) {
     try {
-      const end = step(wanted, node, past, pair);
+      const end = step(wanted, past, pair);
       if (end !== null) found.set(end.join(), end);
     } catch (error) {
       failure = error;
@@ -99,7 +100,7 @@ function walkAll(wanted, node, past, pairs) {
 function pairedItem(name, index) {
   const ref = executed(name);
   if (!ref.parent) throw new ExpressionError('Invalid expression', `There is no connection back to the node '${name}'.`);
-  const end = step(name, S.scope.node, { sources: S.scope.sources }, index);
+  const end = step(name, { sources: S.scope.sources }, index);
   if (end === null) return undefined;
   const [run, output, item] = end;
   const found = seen(runOf(name, run).outputs?.[output])?.[item];

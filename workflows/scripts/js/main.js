@@ -8,13 +8,13 @@ function take(request) {
     if (!Settings.defaultZone.isValid) Settings.defaultZone = 'utc';
   }
   if (request.items !== undefined) {
-    S.all = request.all ?? null;
     if (request.at === undefined) S.items = request.items;
     else {
       S.items = [];
       request.at.forEach((index, n) => { S.items[index] = request.items[n]; });
     }
   }
+  if (request.all !== undefined) S.all = request.all;
   for (const [name, run, outputs, pairs, sources] of request.past ?? []) {
     if (!S.past.has(name)) S.past.set(name, []);
     S.past.get(name)[run] = { outputs, pairs, sources };

@@ -1,5 +1,8 @@
 // The names expressions and code find: $json, $input, $('Node'), $now and all others.
 
+/** The item's place in the whole input, of which `items` may be a piece. */
+const place = () => S.index + (S.scope.first ?? 0);
+
 /** `$('Node')`. */
 class NodeReference {
   #name;
@@ -7,8 +10,8 @@ class NodeReference {
     known(name);
     this.#name = name;
   }
-  get item() { return pairedItem(this.#name, S.index); }
-  pairedItem(index = S.index) { return pairedItem(this.#name, index); }
+  get item() { return pairedItem(this.#name, place()); }
+  pairedItem(index = place()) { return pairedItem(this.#name, index); }
   itemMatching(index) {
     if (index === undefined) throw new ExpressionError('Missing item index for .itemMatching()');
     return pairedItem(this.#name, index);
@@ -76,9 +79,9 @@ function itemsOf(name, output = 0, run = undefined) {
 
 /** `$item(index)`: the old way to look at another item. */
 const itemAt = (index) => ({
-  get $json() { return seen(S.items)[index]?.json; },
-  get $data() { return seen(S.items)[index]?.json; },
-  get $binary() { return seen(S.items)[index]?.binary ?? {}; },
+  get $json() { return inputItems()[index]?.json; },
+  get $data() { return inputItems()[index]?.json; },
+  get $binary() { return inputItems()[index]?.binary ?? {}; },
   $node: oldNodes(() => index),
   $itemIndex: index,
 });
@@ -153,7 +156,7 @@ const tameObject = new Proxy(nativeObject, { get: (target, name) => (HIDDEN.has(
 
 /** Names that are the same for every item of a batch. */
 const CONSTANT = {
-  $: nodeReference, $node: oldNodes(() => S.index), $items: itemsOf, $item: itemAt, $input: new Input(),
+  $: nodeReference, $node: oldNodes(place), $items: itemsOf, $item: itemAt, $input: new Input(),
   $env: environment(), $jmespath: jmespathSearch, $jmesPath: jmespathSearch,
   $fromAI: fromAI, $fromAi: fromAI, $fromai: fromAI,
   $evaluateExpression: (text, index = S.index) => evaluateAt(String(text), index),
@@ -190,6 +193,6 @@ const ITEM_NAMES = {
   $json: () => currentItem()?.json,
   $data: () => currentItem()?.json,
   $binary: () => currentItem()?.binary ?? {},
-  $itemIndex: () => S.index,
-  $position: () => S.index,
+  $itemIndex: place,
+  $position: place,
 };

@@ -115,7 +115,7 @@ def _calculated(context: Context, value: Any, index: int) -> str:
     date = _read(context, value, form, UTC, index)
     amount = as_number(context.value("duration", index, 0))
     if amount is None:
-        raise NodeError("'Duration' is not a number", item=index)
+        raise NodeError("'Duration' is not a number")
     if context.value("operation", index) == "subtract":
         amount = -amount
     unit = str(context.value("timeUnit", index, "days"))
@@ -148,6 +148,5 @@ def _known(found: datetime | None, index: int) -> datetime:
     if found is None:
         raise NodeError(
             'The date input format could not be recognized. Please set the "From Format" field',
-            item=index,
         )
     return found

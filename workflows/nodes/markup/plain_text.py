@@ -25,8 +25,9 @@ def plain_text(element: LexborNode, skip: tuple[str, ...] = ()) -> str:
         NodeError: it is nested too deeply.
     """
     skipped = {one.mem_id for selector in skip for one in select(element, selector)}
+    body = element.css_first("body") if element.tag == "html" else None
     with not_too_deep():
-        return Layout(skipped).of(element)
+        return Layout(skipped).of(body or element)
 
 
 @dataclass

@@ -53,6 +53,7 @@ def shown(version: WorkflowVersion) -> Shown:
     document = version.document
     states = {name: state for name, found in by_node.items() if (state := _worst(found))}
     specs = [spec for spec in document.nodes.values() if spec.short_type != STICKY]
+    specs.sort(key=lambda spec: spec.position)  # as people read the picture
     rows = [_row(spec, by_node.get(label(spec.name), []), version) for spec in specs[:MOST_ROWS]]
     names = {label(spec.name) for spec in specs[:MOST_ROWS]}
     rest = [one for one in version.findings if one["node"] not in names]

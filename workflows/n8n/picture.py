@@ -347,5 +347,5 @@ def _frame(picture: Picture) -> None:
     picture.left = min(one.x for one in things) - MARGIN - 20
     picture.top = min(one.y for one in things) - MARGIN
     right = max(one.x + one.width for one in things) + MARGIN + 20
-    low = max(one.y + one.height for one in things) + MARGIN + LABEL
-    picture.width, picture.height = right - picture.left, low - picture.top + 24
+    low = max(one.y + one.height for one in things) + LABEL + 40
+    picture.width, picture.height = right - picture.left, low - picture.top

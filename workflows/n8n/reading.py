@@ -10,7 +10,7 @@ from workflows.n8n import jsontext
 from workflows.n8n.findings import NOTE, WARNING, Finding, sorted_out, storable, whole
 from workflows.n8n.mending import mend
 
-WRAPPERS = ("workflow", "workflowData", "data", "template", "workflows")
+WRAPPERS = ("workflow", "workflowData", "document", "data", "template", "workflows")
 DEEPEST_WRAP = 5
 LONGEST_NAME = 255
 LARGEST = 16 * 1024 * 1024

@@ -378,7 +378,7 @@ def test_without_confinement_a_worker_refuses_to_start(monkeypatch):
 
     broken = module.START.replace(
         "from workflows.scripts.worker",
-        "import workflows.scripts.confine as c; c._filter = lambda: None; "
+        "import workflows.scripts.confine as c; c._install = lambda lines: None; "
         "from workflows.scripts.worker",
     )
     monkeypatch.setattr(module, "START", broken)

@@ -1,6 +1,7 @@
 """What the runner does for this room."""
 
 import time
+from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -10,7 +11,7 @@ from agents.live import tell_call
 from agents.models import Call, Discovery, Health, ModelJob
 from whoosh_site.core import leases
 from whoosh_site.core.leases import Lease
-from whoosh_site.core.runner import Kind, kinds
+from whoosh_site.core.runner import APART, Kind, kinds
 
 
 @kinds.add
@@ -32,6 +33,10 @@ class AskedCalls(Kind):
         if not placed and leases.due(Call):
             self.look_again_at = time.monotonic() + self.PAUSE
         return placed
+
+    def set_apart(self, lease: Lease[Any], until: datetime) -> None:
+        """Put a call back, and free the slot it was given."""
+        services.put_off(lease, lease.call, APART, until)
 
     async def run(self, lease: Lease[Any]) -> None:
         """Hear the answer of a call that has its slot."""

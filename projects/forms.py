@@ -10,19 +10,9 @@ from projects import services
 from projects.models import Project
 from projects.models.tasks import PRIORITIES
 from whoosh_site.core.errors import WhooshError
-from whoosh_site.core.forms import Styled
+from whoosh_site.core.forms import ManyFiles, Styled
 from whoosh_site.core.leases import NORMAL
 from whoosh_site.core.models.people import User
-
-
-class ManyFiles(forms.FileInput):
-    """A field for several files."""
-
-    allow_multiple_selected = True
-
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        """Return all of them."""
-        return files.getlist(name) if hasattr(files, "getlist") else []
 
 
 class FilesField(forms.Field):

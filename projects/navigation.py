@@ -3,6 +3,6 @@
 from whoosh_site.core.navigation import Entry, declare
 
 declare(
-    Entry(6, "Tasks", "tasks", "checklist"),
-    Entry(7, "Projects", "projects", "folder"),
+    Entry(7, "Tasks", "tasks", "checklist"),
+    Entry(8, "Projects", "projects", "folder"),
 )

@@ -40,7 +40,7 @@ from whoosh_site.core.http import Door
 from whoosh_site.core.limits import Limits
 
 PATIENT = Limits(connect=10, first_byte=20, between=20, total=40, size=1_000_000)
-HASTY = replace(PATIENT, first_byte=0.4, between=0.2)
+HASTY = replace(PATIENT, first_byte=0.4, between=0.2, total=0.8)
 FORMATS = ("ollama", "openai")
 
 
@@ -360,6 +360,7 @@ def test_a_server_that_waits_or_loads_says_so():
         ({"kind": "drop"}, AgentOffline, "closed the connection without an answer"),
         ({"kind": "delay", "seconds": 1}, AgentSlow, "first byte"),
         ({"kind": "stall", "seconds": 1}, AgentSlow, "between chunks"),
+        ({"kind": "drip", "seconds": 0.05}, AgentSlow, "total"),
         ({"kind": "cut", "after": 2}, AgentFailed, "broke off"),
         ({"kind": "error", "text": "out of memory"}, AgentFailed, "out of memory"),
         ({"kind": "malformed"}, AgentFailed, "no JSON"),

@@ -15,6 +15,7 @@ handler400 = "whoosh_site.core.views.bad_request"
 urlpatterns = [
     path("", include("whoosh_site.core.urls")),
     path("", include("agents.urls")),
+    path("", include("workflows.urls")),
     path("", include("projects.urls")),
     path("api/v1/", include("whoosh_site.core.api_urls")),
     path("api/v1/", include("agents.api_urls")),

@@ -13,5 +13,6 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the shelves of this room."""
-        for module in ("permissions", "kinds", "live", "scripts.health"):
+        modules = ("permissions", "kinds", "live", "navigation", "scripts.health", "search")
+        for module in modules:
             importlib.import_module(f"workflows.{module}")

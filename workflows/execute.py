@@ -1,7 +1,7 @@
 """Running a document in this process, from start to end."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ class Outcome:
     static: Mapping[str, Mapping[str, Any]]
     parked: Parked | None = None
     woken: Step | None = None  # the step that waits, as it is when its time has come
+    close: Callable[[], None] = lambda: None  # lets go of long outputs, which lie in a file
 
     @classmethod
     def refused(cls, message: str) -> "Outcome":
@@ -153,6 +154,7 @@ async def execute(order: Order, scripts: Scripts, outside: Outside, **hooks: Any
         static=order.static,
         parked=ended.parked,
         woken=ended.woken() if ended.parked else None,
+        close=driver.close,
     )
 
 

@@ -1,8 +1,10 @@
 """What the nodes of a run reach outside it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from whoosh_site.core.addresses import allowed, public_only
@@ -14,6 +16,7 @@ from workflows.engine.items import Items
 from workflows.engine.node import Context
 from workflows.engine.scripts import CodeResult, Scripts
 from workflows.execute import Order, execute
+from workflows.scripts.python import run_python
 
 DEEPEST = 20
 """How many workflows may run inside one another."""
@@ -50,6 +53,10 @@ class Memories(Protocol):
         """Add keys; only the newest `most` stay."""
         ...
 
+    async def newest(self, scope: str) -> str | None:
+        """Return the key that was remembered last; None when there is none."""
+        ...
+
     async def forget(self, scope: str) -> None:
         """Forget all keys."""
         ...
@@ -72,6 +79,10 @@ class ProcessMemory:
         for old in list(known)[: max(len(known) - most, 0)]:
             del known[old]
 
+    async def newest(self, scope: str) -> str | None:
+        """Return the key that was remembered last; None when there is none."""
+        return next(reversed(self._known.get(scope, {})), None)
+
     async def forget(self, scope: str) -> None:
         """Forget all keys."""
         self._known.pop(scope, None)
@@ -89,8 +100,10 @@ class Reach:
         memories: Memories,
         timezone: str = "UTC",
         file_roots: Sequence[str] = (),
+        own_folders: Sequence[str] = (),
         http_allow: Sequence[str] = (),
         python: bool = False,
+        run_key: str = "",
         depth: int = 0,
     ) -> None:
         self.scripts = scripts
@@ -99,11 +112,13 @@ class Reach:
         self.keep, self.bytes_of = blobs.keep, blobs.bytes_of
         self.memories = memories
         self.recall, self.remember = memories.recall, memories.remember
-        self.forget = memories.forget
+        self.newest, self.forget = memories.newest, memories.forget
         self.timezone = timezone
         self.file_roots = file_roots
+        self.own_folders = own_folders
         self.http_allow = http_allow
         self.python = python
+        self.run_key = run_key or secrets.token_hex(16)
         self.depth = depth
         self._door: Door | None = None
 
@@ -112,19 +127,33 @@ class Reach:
         if self._door is not None:
             await self._door.close()
 
-    def http(self, method: str, url: str, **options: Any) -> AbstractAsyncContextManager[Answer]:
-        """Open one request; public addresses, and what an administrator listed."""
+    @asynccontextmanager
+    async def http(self, method: str, url: str, **options: Any) -> AsyncIterator[Answer]:
+        """Open one request; public addresses, and what an administrator listed.
+
+        Raises:
+            NodeError: the address is refused, or no whole answer came.
+        """
         if self._door is None:
             self._door = Door(public_only(allowed(entry) for entry in self.http_allow))
-        return self._door.stream(method, url, **options)
+        try:
+            async with self._door.stream(method, url, **options) as answer:
+                yield answer
+        except WhooshError as error:
+            raise NodeError(str(error)) from error
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
 
     async def run_python(self, source: str, items: Items, *, each: bool) -> CodeResult:
-        """Refuse: see `python`."""
-        raise NodeError("Python is disabled.")
+        """Run Python in its own confined process, where an administrator allows it."""
+        if not self.python:
+            raise NodeError(
+                "Python is disabled",
+                description="An administrator can enable it; JavaScript is always there.",
+            )
+        return await run_python(source, items, each=each)
 
     # -- other workflows -------------------------------------------------------------------------
 
@@ -148,7 +177,9 @@ class Reach:
         inner = Reach(
             scripts=self.scripts, find=self.find, blobs=self.blobs, memories=self.memories,
             timezone=self.timezone,
-            file_roots=self.file_roots, http_allow=self.http_allow, python=self.python,
+            file_roots=self.file_roots, own_folders=self.own_folders,
+            http_allow=self.http_allow, python=self.python,
+            run_key=self._inner_key(items, parent),
             depth=self.depth + 1,
         )  # fmt: skip
         scripts = self.scripts()
@@ -161,6 +192,12 @@ class Reach:
         if outcome.error is not None:
             raise NodeError(str(outcome.error["message"]))
         return outcome.last_items
+
+    def _inner_key(self, items: Items, parent: Context) -> str:
+        """Return the key of a workflow run for these items: the same when that is repeated."""
+        first = items[0].get("pairedItem") if items else None
+        parts = (self.run_key, parent.node.name, parent.run_index, first)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def _document(self, which: Mapping[str, Any]) -> Document:
         if isinstance(given := which.get("document"), Mapping):

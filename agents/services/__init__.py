@@ -11,7 +11,7 @@ from agents.services.calls import (
     team_for,
     wait_for,
 )
-from agents.services.carrying import canceled, end_quarantined, run_call
+from agents.services.carrying import canceled, end_quarantined, put_off, run_call
 from agents.services.discovery import (
     Chosen,
     Find,
@@ -112,6 +112,7 @@ __all__ = [
     "register_found",
     "reject_join",
     "revoke_join_token",
+    "put_off",
     "run_call",
     "run_job",
     "same_place",

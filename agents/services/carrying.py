@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -55,7 +55,7 @@ async def run_call(lease: Lease[Call], tell: Tell | None = None, *, own: bool = 
     try:
         placement = known.placement if known else await sync_to_async(_placement)(lease, call)
     except NoAgent as error:
-        await sync_to_async(_wait)(lease, call, error.message)
+        await sync_to_async(put_off)(lease, call, error.message)
         return False
     except WhooshError as error:
         await sync_to_async(_failed)(lease, call, error)
@@ -81,7 +81,7 @@ async def _carry(
             await answer.listen(placement)
         await _successes.put(_Success(lease, call, placement, answer.fields))
     except NoAgent as error:
-        await sync_to_async(_wait)(lease, call, error.message)
+        await sync_to_async(put_off)(lease, call, error.message)
         return False
     except WhooshError as error:
         silent = isinstance(error, AgentOffline | AgentBusy) and answer.first_at is None
@@ -96,8 +96,9 @@ async def _carry(
 
 
 @transaction.atomic
-def _wait(lease: Lease[Call], call: Call, why: str) -> None:
-    later = timezone.now() + timedelta(seconds=LOOK_AGAIN)
+def put_off(lease: Lease[Call], call: Call, why: str, until: datetime | None = None) -> None:
+    """Queue a call again that goes to nobody yet, as if it had not been claimed."""
+    later = until or timezone.now() + timedelta(seconds=LOOK_AGAIN)
     mine = lease.put_back(later, trouble=why, **NOWHERE, attempt=max(lease.attempt - 1, 0))
     if mine and call.trouble != why:
         tell_call(call)

@@ -122,7 +122,14 @@ class Pass:
         kept = self.board.kept(winner)
         placement = Placement(agent, winner.model, winner.context, kept)
         lease = Placed(
-            Call, call.pk, self.owner, call.attempt + 1, call=call, placement=placement, news=news
+            Call,
+            call.pk,
+            self.owner,
+            call.attempt + 1,
+            call.deaths,
+            call=call,
+            placement=placement,
+            news=news,
         )
         self.chosen.append(lease)
 

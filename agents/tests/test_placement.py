@@ -15,6 +15,7 @@ from agents.services.calls import Wish
 from tests.fake_agent import FakeHost, running
 from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import Membership, Team
+from whoosh_site.core.runner import APART
 
 
 @pytest.fixture
@@ -207,3 +208,16 @@ def test_an_image_waits_for_a_model_that_sees(settle, answered):
         call = answered(messages=[{"role": "user", "content": "look", "images": ["iVBORw0KGgo="]}])
     assert (call.state, call.agent) == ("queued", None)
     assert call.trouble == "waits for an agent for any model: oak has no model for vision"
+
+
+def test_of_calls_that_may_be_deadly_one_goes_at_a_time_and_the_others_hold_no_slot(
+    settle, host, asked, carry
+):
+    settle("oak", host, slots=3)
+    calls = [asked(f"n{number}", model="tiny:1b") for number in range(3)]
+    Call.objects.update(deaths=2)
+    assert carry() == 1
+    [done] = Call.objects.filter(state="success")
+    rest = Call.objects.filter(state="queued")
+    assert done.pk == calls[0].pk
+    assert {(call.agent, call.trouble) for call in rest} == {(None, APART)}

@@ -18,10 +18,14 @@ const FILES = [
   ['jmespath', 'jmespath.js', SCRIPTS],
 ];
 const ICONS = `
-  activity alert-circle alert-triangle arrow-left arrow-up bolt box check checklist chevron-left chevron-right clock code copy cpu
-  database download external-link file-text folder gauge hand-stop help-circle history info-circle key list-numbers logout menu-2 message moon
-  paperclip pencil player-pause player-play player-stop plug-connected plug-connected-x plus power refresh robot
-  search send server settings shield sun table trash user users x
+  activity alert-circle alert-triangle archive arrow-back-up arrow-left arrow-right arrow-up arrows-exchange
+  arrows-join arrows-left-right arrows-sort arrows-split bolt box braces brain bug calculator calendar calendar-time
+  check checklist chevron-left chevron-right circle-check circle-x clock code copy copy-minus cpu database download
+  external-link file file-code file-export file-import file-text file-zip files filter folder gauge git-branch
+  git-compare git-merge hand-stop help-circle history hourglass html info-circle key list list-numbers lock login
+  logout mail markdown menu-2 message message-circle moon note paperclip pencil player-pause player-play player-stop
+  plug-connected plug-connected-x plus power puzzle refresh repeat robot route rss scissors search send server
+  settings shield sitemap stack-2 sum sun table tag timeline tool trash upload user users variable webhook world x
 `.trim().split(/\s+/);
 
 const manifest = (name) => JSON.parse(fs.readFileSync(`node_modules/${name}/package.json`, 'utf8'));

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 DOWN = "refuse"
 DELAY = "delay"
 REPLIES = frozenset({"drop", "status", "html", "redirect", "huge", "echo"})
-STREAMS = frozenset({"stall", "cut", "error", "malformed"})
+STREAMS = frozenset({"stall", "drip", "cut", "error", "malformed"})
 KINDS = frozenset({DOWN, DELAY}) | REPLIES | STREAMS
 
 
@@ -26,6 +26,7 @@ class Fault:
       huge       `size` bytes of JSON
       echo       the request's method, path and headers as JSON
       stall      `seconds` of silence after `after` chunks
+      drip       one byte each `seconds` after `after` chunks
       cut        the connection closes after `after` chunks
       error      an error line with `text` after `after` chunks, then the end
       malformed  half a line of JSON after `after` chunks, then on as if nothing were

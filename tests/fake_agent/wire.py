@@ -89,17 +89,24 @@ class Stream:
         self._fault: Fault | None = None
         self._open = False
         self._sent = 0
+        self._drip = 0.0
+        """Seconds before each byte."""
 
     async def send(self, data: Json) -> None:
         """Send one chunk."""
         await self._ready()
-        await self._response.write(self.frame(data))
+        frame = self.frame(data)
+        await (self._trickle(frame) if self._drip else self._response.write(frame))
         self._sent += 1
 
     async def end(self, data: Json) -> web.StreamResponse:
         """Send the last chunk and close the answer in the same breath."""
         await self._ready()
-        await self._response.write_eof(self.frame(data) + self.farewell())
+        last = self.frame(data) + self.farewell()
+        if self._drip:
+            await self._trickle(last)
+            last = b""
+        await self._response.write_eof(last)
         return self._response
 
     def frame(self, data: Json) -> bytes:
@@ -124,9 +131,16 @@ class Stream:
             self._fault = None
             await self._spoil(fault)
 
+    async def _trickle(self, data: bytes) -> None:
+        for byte in data:
+            await self.host.clock.pause(self._drip)
+            await self._response.write(bytes([byte]))
+
     async def _spoil(self, fault: Fault) -> None:
         if fault.kind == "stall":
             await self.host.clock.pause(fault.seconds)
+        elif fault.kind == "drip":
+            self._drip = fault.seconds
         elif fault.kind == "malformed":
             await self._response.write(self.half_line)
         elif fault.kind == "error":

@@ -31,6 +31,10 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
     "capabilities/{pk}": (lambda w: w.capability.pk, 987654),
     "calls/{pk}": (lambda w: w.call.pk, 987654),
     "tasks/{pk}": (lambda w: w.task.pk, 987654),
+    "workflows/{pk}": (lambda w: w.workflow.pk, 987654),
+    "versions/{number}": (lambda w: w.workflow.current.number, 987654),
+    "workflow/{object_id}": (lambda w: w.workflow.pk, 987654),
+    "workflowversion/{object_id}": (lambda w: w.workflow.current.pk, 987654),
     "projects/{pk}": (lambda w: w.project.pk, 987654),
     "files/{file}": (lambda w: w.attachment.pk, 987654),
     "results/{file}": (lambda w: w.artifact.pk, 987654),
@@ -64,11 +68,13 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
 NOBODYS: dict[str, tuple[object, ...]] = {
     "{pk}/{action}": ("check", "drain", "resume", "disable", "enable"),
     "{pk}/{change}": ("cancel", "hold", "release", "run-again"),
+    "{pk}/{deed}": ("activate", "deactivate", "archive", "bring-back"),
+    "{number}/{act}": ("restore", "activate", "name"),
     "{pk}/{verb}": ("pull", "load", "unload", "delete", "pin", "unpin", "keep"),
     "settings/{key}": ("session_timeout",),
     "panels/{key}": ("problems", "agents", "calls", "figures", "tasks"),
     "welcome/{token}": ("no-such-token",),
-    "admin/{app_label}": ("agents", "core", "projects"),
+    "admin/{app_label}": ("agents", "core", "projects", "workflows"),
     "admin/{url}": ("no/such/page",),
 }
 

@@ -1,5 +1,6 @@
 """One object of every kind, owned by the team `ours`; and everything the database holds."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ from whoosh_site.core import audit, tunables
 from whoosh_site.core import services as core
 from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
+from workflows import services as workflows
+from workflows.models import Workflow
 
 CANARY = "canary-3f9b1c-never-to-be-seen"
 # What changes because somebody looked: the session, signs of life, the last use or sign-in.
@@ -48,6 +51,7 @@ class World:
     task: Task
     attachment: Attachment
     artifact: Artifact
+    workflow: Workflow
     discovery: Discovery
     join_token: JoinToken
     join_text: str
@@ -87,6 +91,7 @@ def build(people: Any, make_agent: Any) -> World:
         call=call,
         project=project,
         task=task,
+        workflow=_workflow(people),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
         ),
@@ -133,6 +138,16 @@ def _task(people: Any, project: Project) -> Task:
         task=task, name="result", version=1, media_type="text/markdown", content="Our result"
     )
     return task
+
+
+def _workflow(people: Any) -> Workflow:
+    """Return an active workflow with a tag and a named version."""
+    node = {"name": "Our node", "type": "n8n-nodes-base.manualTrigger", "position": [0, 0]}
+    document = {"name": "Our workflow", "nodes": [node], "tags": [{"name": "our-tag"}]}
+    found = workflows.read_workflows(json.dumps(document))
+    (done,) = workflows.import_workflows(found, by=SYSTEM, team=people.ours, activate=True)
+    workflows.name_version(done.workflow.current, "Our version", by=SYSTEM)
+    return done.workflow
 
 
 def rows(*leave_out: str) -> dict[str, list[dict[str, Any]]]:

@@ -25,6 +25,16 @@ class Styled:
             widget.attrs.setdefault("class", kind)
 
 
+class ManyFiles(forms.FileInput):
+    """A field for several files."""
+
+    allow_multiple_selected = True
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        """Return all of them."""
+        return files.getlist(name) if hasattr(files, "getlist") else []
+
+
 class LoginForm(Styled, AuthenticationForm):
     """User name or e-mail address, and password."""
 

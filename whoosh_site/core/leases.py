@@ -3,11 +3,12 @@
 A claim is one conditional statement. Renewing is one UPDATE a third into the lease. Every write of
 a result is guarded by owner and attempt, so a late zombie changes nothing. A row whose owner
 process is gone is taken again within a second on the same host, and when its lease ends on
-another. After three deaths it is quarantined, and says so.
+another. After three deaths it is quarantined, and says so; after two it is carried apart from
+others that died as often, so that what kills its process is found and they are not.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -20,6 +21,8 @@ from whoosh_site.core.prepared import Prepared
 
 LEASE = timedelta(seconds=30)
 DEATHS_ALLOWED = 3
+SUSPECT = DEATHS_ALLOWED - 1
+"""Deaths after which a process carries one such row at a time: the next death tells which."""
 NORMAL = 3
 """The middle of the priorities: 1 is most urgent, 5 least."""
 
@@ -64,6 +67,13 @@ class Lease(Generic[Row]):
     pk: int
     owner: str
     attempt: int
+    deaths: int = field(default=0, compare=False)
+    """Deaths of processes that carried the row before."""
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the row may be what kills its processes."""
+        return self.deaths >= SUSPECT
 
     def _mine(self) -> "models.QuerySet[Row]":
         return self.model._default_manager.filter(**self.fence)
@@ -130,12 +140,13 @@ def claim(model: type[Row], owner: str, limit: int) -> list[Lease[Row]]:
             ORDER BY priority, due_at, id LIMIT %s {skip})
         UPDATE {table} SET state=%s, owner=%s, lease_until=%s, attempt=attempt+1
         WHERE state=%s AND id IN (SELECT id FROM chosen)
-        RETURNING priority, due_at, id, attempt"""  # noqa: S608  (only the table's own name)
+        RETURNING priority, due_at, id, attempt, deaths"""  # noqa: S608  (only the table's own name)
     values = [QUEUED, adapt(now), limit, RUNNING, owner, adapt(now + LEASE), QUEUED]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         # RETURNING has an order of its own; whoever is started first gets the free slot.
-        return [Lease(model, pk, owner, attempt) for _, _, pk, attempt in sorted(cursor.fetchall())]
+        taken = sorted(cursor.fetchall())
+    return [Lease(model, pk, owner, attempt, deaths) for _, _, pk, attempt, deaths in taken]
 
 
 def claim_one(model: type[Row], pk: int, owner: str) -> Lease[Row] | None:
@@ -146,8 +157,8 @@ def claim_one(model: type[Row], pk: int, owner: str) -> Lease[Row] | None:
     )
     if not taken:
         return None
-    attempt = model._default_manager.values_list("attempt", flat=True).get(pk=pk)
-    return Lease(model, pk, owner, attempt)
+    attempt, deaths = model._default_manager.values_list("attempt", "deaths").get(pk=pk)
+    return Lease(model, pk, owner, attempt, deaths)
 
 
 def renew(model: type[Leased], owner: str, pks: Iterable[int]) -> int:

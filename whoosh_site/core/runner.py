@@ -19,6 +19,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,6 +43,11 @@ LEAST_REST, RESTS, LONGEST_REST = 0.003, 4.0, 0.06
 """Seconds between two claims, and how many times as long as a claim took: a burst gathers."""
 
 
+APART = f"waits to be tried by itself: its process died {leases.SUSPECT} times"
+ASIDE = timedelta(seconds=1)
+"""Until a row that was set apart is looked at again; of several, one after the other."""
+
+
 class Kind:
     """One kind of work. Put a subclass on the shelf `kinds`; it needs no other list."""
 
@@ -53,6 +59,10 @@ class Kind:
     def claim(self, owner: str, limit: int) -> list[Lease[Any]]:
         """Take due rows for this owner, most urgent first; called at every commit anywhere."""
         return leases.claim(self.model, owner, limit) if leases.due(self.model) else []
+
+    def set_apart(self, lease: Lease[Any], until: datetime) -> None:
+        """Put back a row that is not to be carried beside another suspect."""
+        lease.put_back(until, trouble=APART, attempt=lease.attempt - 1)
 
     async def run(self, lease: Lease[Any]) -> None:
         """Do the work and end it with `lease.finish` or `lease.put_back`."""
@@ -131,10 +141,20 @@ class Runner:
                 room = min(kind.limit - len(self._held(kind)), 200)
                 if room > 0:
                     found += [(kind, lease) for lease in kind.claim(self.owner, room)]
+            found = self._apart(found)
         except Exception:  # the runner's edge: a database that is away comes back
             log.exception("could not claim work")
             time.sleep(1)  # in the database thread: nothing else can be asked meanwhile either
         return found  # what was claimed before the trouble is in hand all the same
+
+    def _apart(self, found: list[tuple[Kind, Lease[Any]]]) -> list[tuple[Kind, Lease[Any]]]:
+        """Return what is to be carried now: of the rows that may be deadly, one at a time."""
+        suspects = [one for one in found if one[1].suspect]
+        if suspects and not any(lease.suspect for lease, _ in list(self.hands.values())):
+            suspects = suspects[1:]
+        for number, (kind, lease) in enumerate(suspects, 1):
+            kind.set_apart(lease, timezone.now() + number * ASIDE)
+        return [one for one in found if one not in suspects]
 
     def _held(self, kind: Kind) -> list[int]:
         return [pk for key, pk in self.hands if key == kind.key]

@@ -181,24 +181,25 @@ _STRICT: dict[str, Callable[[Any], Any]] = {
 
 
 def _wrong_type(value: Any, kind: str, options: Options, place: int, index: int) -> NodeError:
-    found = kind_of(plain_date(value))
+    """Return the error in n8n's words, which call a list an object; the advice does not."""
+    true_kind = kind_of(plain_date(value))
+    found = "object" if true_kind in ("array", "dateTime") else true_kind
     where = f"[condition {place}, item {index}]"
+    wanted = f"{_article(kind)} {kind} {where}"
     if options.strict:
         message = (
-            f"Wrong type: '{text(value)}' is {_article(found)} {found} "
-            f"but was expecting {_article(kind)} {kind} {where}"
+            f"Wrong type: '{text(value)}' is {_article(found)} {found} but was expecting {wanted}"
         )
         advice = (
             "Turn on 'Convert types where required', or convert the value in the expression, "
             f"for example by .to{kind[:1].upper()}{kind[1:]}()."
         )
     else:
-        message = (
-            f"Conversion error: the {found} '{text(value)}' can't be converted to "
-            f"{_article(kind)} {kind} {where}"
-        )
+        message = f"Conversion error: the {found} '{text(value)}' can't be converted to {wanted}"
         advice = "Change the type of the comparison, or convert the value in the expression."
-    return NodeError(message, description=advice, item=index)
+    return NodeError(
+        message, description=f"It is {_article(true_kind)} {true_kind}. {advice}", item=index
+    )
 
 
 def _article(word: str) -> str:

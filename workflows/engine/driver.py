@@ -9,7 +9,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from workflows.engine.document import CONTINUE, OUTPUT, Document, NodeSpec
@@ -18,10 +18,9 @@ from workflows.engine.items import Item, Items, Outputs, arriving, paired
 from workflows.engine.node import Context, Node, Outside
 from workflows.engine.parameters import filled, templates
 from workflows.engine.run import Ready, Run, Step
-from workflows.engine.scripts import Scope, Scripts
+from workflows.engine.scripts import Scope, Scripts, is_local
+from workflows.engine.store import CHUNK, Store, Stored
 
-CHUNK = 10_000
-"""Items a node gets at once, where its items do not know of each other."""
 Types = Callable[[str], type[Node] | None]
 Saved = Mapping[tuple[str, int], Step]
 
@@ -65,8 +64,49 @@ class Ended:
         return Step(self.at.node, self.at.index, self.at.sources, given, started=time.time())
 
 
+class Work:
+    """What one run of one node is about."""
+
+    def __init__(
+        self, node: type[Node], spec: NodeSpec, ready: Ready, parameters: Mapping[str, Any]
+    ) -> None:
+        self.node = node
+        self.spec = spec
+        self.ready = ready
+        self.parameters = parameters
+        self.inputs: list[Sequence[Item] | None] = [
+            items[:1] if items is not None and spec.execute_once else items
+            for items in ready.inputs
+        ]
+        self.output_count = len(node.outputs_of(parameters, spec.version))
+        self.warnings: list[str] = []
+        self.logs: list[str] = []
+
+    @property
+    def in_pieces(self) -> bool:
+        """Whether its items may come in pieces: there are many, and each is for itself."""
+        if len(self.inputs) != 1 or len(self.inputs[0] or ()) <= CHUNK:
+            return False
+        found = templates(self.node.fields_of(self.spec.version), self.parameters)
+        return self.node.in_pieces(self.parameters) and all(is_local(one) for one in found)
+
+    def arrived(self) -> list[Items | None]:
+        """Return the inputs as the node sees them."""
+        return [
+            None if items is None else arriving(items, n) for n, items in enumerate(self.inputs)
+        ]
+
+    def all_pairs(self) -> list[dict[str, int]]:
+        """Return the pairs of something made of all there was."""
+        return [
+            {"item": n, "input": place}
+            for place, items in enumerate(self.inputs)
+            for n in range(len(items or ()))
+        ]
+
+
 class Driver:
-    """One run under way."""
+    """One run under way. `close` it when its outputs are no longer needed."""
 
     def __init__(
         self,
@@ -85,6 +125,11 @@ class Driver:
         self.states: dict[str, dict[str, Any]] = {}
         self.warnings: list[dict[str, str]] = []
         self.facts = Facts(document)
+        self.store = Store()
+
+    def close(self) -> None:
+        """Let go of what it gave."""
+        self.store.close()
 
     # -- from start to end -----------------------------------------------------------------------
 
@@ -142,65 +187,66 @@ class Driver:
 
     async def _run_node(self, spec: NodeSpec, ready: Ready, step: Step) -> None:
         node = self._type(spec)
-        inputs = [
-            None if items is None else arriving(items, n) for n, items in enumerate(ready.inputs)
-        ]
-        whole = inputs[0] or []
-        if spec.execute_once:
-            inputs = [None if items is None else items[:1] for items in inputs]
         parameters = filled(node.fields_of(spec.version), spec.version, spec.parameters)
         refuse_unsupported(node, spec, parameters)
-        scope = self._scope(spec, ready, inputs[0] or [], parameters, whole)
-        context = Context(
-            node=spec, inputs=inputs, parameters=parameters, scope=scope,
-            scripts=self.around.scripts, outside=self.around.outside,
-            state=self.states.setdefault(spec.name, {}),
-            static=self.around.static.setdefault(f"node:{spec.name}", {}),
-        )  # fmt: skip
+        work = Work(node, spec, ready, parameters)
         try:
-            outputs = await self._tried(node, context)
+            outputs = await self._tried(work)
         except NodeError as error:
             if spec.on_error not in (CONTINUE, OUTPUT):
                 raise
             self._warn(spec.name, f"It failed and the run went on: {error.message}")
-            outputs = [inputs[0]]
+            outputs = [None if not work.inputs else work.inputs[0]]
         finally:
-            step.logs = context.logs
-            for warning in context.warnings:
+            step.logs = work.logs
+            for warning in work.warnings:
                 self._warn(spec.name, warning)
-        count = len(node.outputs_of(parameters, spec.version))
-        step.outputs = _ended_well(spec, outputs, inputs, count)
-        if context.state:
-            step.state = dict(context.state)
+        if spec.always_output and not (outputs and outputs[0]):
+            outputs = [[{"json": {}, "pairedItem": work.all_pairs()}], *outputs[1:]]
+        step.outputs = [self.store.kept(items) for items in outputs]
+        if state := self.states.get(spec.name):
+            step.state = dict(state)
         else:
             self.states.pop(spec.name, None)
 
-    async def _tried(self, node: type[Node], context: Context) -> Outputs:
-        spec = context.node
-        for left in range(spec.tries - 1, -1, -1):
+    async def _tried(self, work: Work) -> Outputs:
+        for left in range(work.spec.tries - 1, -1, -1):
             try:
-                outputs = await self._once(node, context)
+                outputs = await self._once(work)
             except NodeError:
                 if not left:
                     raise
             else:
                 if not left or not _gave_error(outputs):
                     return outputs
-            await self.around.outside.sleep(spec.retry_wait)
+            await self.around.outside.sleep(work.spec.retry_wait)
         raise AssertionError("the last try returns or raises")
 
-    async def _once(self, node: type[Node], context: Context) -> Outputs:
-        items = context.items
-        if not node.chunks or len(items) <= CHUNK:
-            await self._evaluate(node, context)
-            return await _guarded(node, context)
-        outputs: Outputs = []
-        for first in range(0, len(items), CHUNK):
-            piece = _piece(context, items[first : first + CHUNK], first)
-            await self._evaluate(node, piece)
-            _append(outputs, await _guarded(node, piece), first)
-            await asyncio.sleep(0)
-        return outputs
+    async def _once(self, work: Work) -> Outputs:
+        if not work.in_pieces:
+            return await self._work(work, work.arrived(), 0)
+        whole = work.inputs[0] or ()
+        outputs: list[Stored] = []
+        for first in range(0, len(whole), CHUNK):
+            given = arriving(whole[first : first + CHUNK], 0)
+            _append(self.store, outputs, await self._work(work, [given], first), first)
+            await asyncio.sleep(0)  # others have work too
+        return list(outputs)
+
+    async def _work(self, work: Work, inputs: list[Items | None], first: int) -> Outputs:
+        """Let the node work on these inputs, which are a piece where `first` is not 0."""
+        spec = work.spec
+        context = Context(
+            node=spec, inputs=inputs, parameters=work.parameters,
+            scope=self._scope(work, inputs[0] or [], first),
+            scripts=self.around.scripts, outside=self.around.outside,
+            state=self.states.setdefault(spec.name, {}),
+            static=self.around.static.setdefault(f"node:{spec.name}", {}),
+            first_index=first, warnings=work.warnings, logs=work.logs,
+        )  # fmt: skip
+        await self._evaluate(work.node, context)
+        outputs = await _guarded(work.node, context)
+        return _ended_well(spec, outputs, inputs, work.output_count)
 
     async def _evaluate(self, node: type[Node], context: Context) -> None:
         fields = node.fields_of(context.version)
@@ -215,19 +261,12 @@ class Driver:
                 context.warn(f"{template[:80]} gives undefined for item {index}: {words}")
                 break  # one item shows it
 
-    def _scope(
-        self,
-        spec: NodeSpec,
-        ready: Ready,
-        items: Items,
-        parameters: Mapping[str, Any],
-        whole: Items,
-    ) -> Scope:
-        around = self.around
+    def _scope(self, work: Work, items: Items, first: int) -> Scope:
+        around, spec, ready = self.around, work.spec, work.ready
         return Scope(
             node=spec.name, node_type=spec.type, node_version=spec.version, node_id=spec.id,
             run_index=ready.index, items=items or [{"json": {}}], sources=ready.sources,
-            parameters=parameters, state=self.states.get(spec.name, {}), states=self.states,
+            parameters=work.parameters, state=self.states.get(spec.name, {}), states=self.states,
             past=lambda name: self.run.steps.get(name, ()), nodes=self.facts,
             wired=lambda name: self.document.wired(name, spec.name),
             workflow=around.workflow, execution=around.execution,
@@ -237,7 +276,8 @@ class Driver:
                 "global": around.static.setdefault("global", {}),
                 "node": around.static.setdefault(f"node:{spec.name}", {}),
             },
-            all_items=whole if spec.execute_once else (),
+            all_items=arriving(ready.inputs[0] or (), 0) if spec.execute_once else (),
+            first_index=first,
         )  # fmt: skip
 
     # -- small ones ------------------------------------------------------------------------------
@@ -304,19 +344,12 @@ async def _guarded(node: type[Node], context: Context) -> Outputs:
         raise NodeError(f"{type(error).__name__}: {error}") from error
 
 
-def _piece(context: Context, items: Items, first: int) -> Context:
-    whole = context.scope.all_items or context.items
-    items = arriving(items, 0)  # a piece's pairs count from its own first item
-    scope = replace(context.scope, items=items, first_index=first, all_items=whole)
-    return replace(context, inputs=[items, *context.inputs[1:]], scope=scope, first_index=first)
-
-
-def _append(whole: Outputs, piece: Outputs, first: int) -> None:
+def _append(store: Store, whole: list[Stored], piece: Outputs, first: int) -> None:
     """Add what a piece gave; its pairs count from the piece's first item."""
-    whole += [None] * (len(piece) - len(whole))
+    while len(whole) < len(piece):
+        whole.append(store.new())
     for output, items in enumerate(piece):
-        if items is not None:
-            whole[output] = [*(whole[output] or ()), *(_moved(one, first) for one in items)]
+        whole[output].add([_moved(one, first) for one in items or ()])
 
 
 def _moved(one: Item, first: int) -> Item:
@@ -331,19 +364,10 @@ def _ended_well(
 ) -> Outputs:
     outputs = paired(outputs, inputs)
     outputs = [None if items is None else _errors_told(items) for items in outputs]
-    if spec.on_error == OUTPUT:
-        outputs = _errors_apart(outputs, inputs, count)
-    if spec.always_output and not (outputs and outputs[0]):
-        pairs = [
-            {"item": n, "input": i}
-            for i, items in enumerate(inputs)
-            for n in range(len(items or ()))
-        ]
-        outputs = [[{"json": {}, "pairedItem": pairs}], *outputs[1:]]
-    return outputs
+    return _errors_apart(outputs, inputs, count) if spec.on_error == OUTPUT else outputs
 
 
-def _errors_told(items: Items) -> Items:
+def _errors_told(items: Sequence[Item]) -> Sequence[Item]:
     if not any(one.get("error") for one in items):
         return items
     return [

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 Item: TypeAlias = dict[str, Any]
 Items: TypeAlias = list[Item]
-Outputs: TypeAlias = list[Items | None]
+Outputs: TypeAlias = list[Sequence[Item] | None]
 
 
 class Source(NamedTuple):
@@ -64,7 +64,7 @@ def paired(outputs: Outputs, inputs: Sequence[Sequence[Item] | None]) -> Outputs
     return outputs
 
 
-def _with_pairs(items: Items, places: Sequence[int]) -> Items:
+def _with_pairs(items: Sequence[Item], places: Sequence[int]) -> Sequence[Item]:
     if all("pairedItem" in one for one in items):
         return items
     return [

@@ -33,8 +33,10 @@ class Outside(Protocol):
     """What nodes reach beyond the run. Handed in: nodes import no service."""
 
     timezone: str
-    file_roots: Sequence[str]
+    file_roots: Sequence[str]  # folders an administrator opened
+    own_folders: Sequence[str]  # of the product itself: never open, unless a root lies inside one
     python: bool  # whether Python code may run
+    run_key: str  # the same whenever this run is gone through again, and no other run's
 
     async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
         """Store bytes; returns the record that goes into an item's `binary`."""
@@ -257,6 +259,11 @@ class Node:
     def needed_inputs(cls, parameters: Mapping[str, Any], version: float) -> Sequence[int] | int:
         """Return which inputs must have come, or how many, before a waiting node may run."""
         return 1
+
+    @classmethod
+    def in_pieces(cls, parameters: Mapping[str, Any]) -> bool:
+        """Say whether many items may come in pieces, since none knows of another."""
+        return cls.chunks
 
     @classmethod
     def fields_of(cls, version: float) -> tuple[Field, ...]:

@@ -9,11 +9,17 @@ from workflows.engine.errors import NodeError
 LONGEST = 1.0
 """Seconds one search may take: a pattern somebody wrote must not hold up the process."""
 
+LARGEST = 100_000
+"""Characters a pattern may come to with its counted repetitions written out."""
+
 _WRITTEN = regex.compile(r"/(?P<source>.*)/(?P<flags>[a-z]*)", regex.DOTALL)
 _FLAGS = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL}
 _ATOM = regex.compile(
     r"\\k<(?P<name>\w+)>|\\u\{(?P<code>[0-9a-fA-F]+)\}|\\.|\[\^\]|\[\]|\[(?:\\.|[^\]\\])*\]|\$",
     regex.DOTALL,
+)
+_PIECE = regex.compile(
+    r"\\.|\[(?:\\.|[^\]\\])*\]|\{(?:\d*,)?(?P<most>\d+),?\}|[\s\S]", regex.DOTALL
 )
 
 
@@ -21,17 +27,18 @@ class Pattern:
     """A pattern ready to search with."""
 
     def __init__(self, source: str, flags: str = "") -> None:
+        if _size(source) > LARGEST:
+            raise _invalid(source, f"with its repetitions it is longer than {LARGEST} characters")
         several_lines = "m" in flags
-        set_flags = regex.ASCII if "u" not in flags else regex.V0
+        # In JavaScript \w and \d know ASCII alone, but i knows every letter; here one flag is both.
+        letters = "i" in flags and "\\" not in source
+        set_flags = regex.V0 if "u" in flags or letters else regex.ASCII
         for letter in flags:
             set_flags |= _FLAGS.get(letter, regex.V0)
         try:
             self._compiled = regex.compile(_translated(source, several_lines), set_flags)
-        except regex.error as error:
-            raise NodeError(
-                f"Invalid regular expression: /{source}/: {error}",
-                description="Correct the pattern: it is read as JavaScript's regular expressions.",
-            ) from error
+        except (regex.error, RecursionError) as error:
+            raise _invalid(source, str(error)) from error
         self.source = source
 
     def found(self, text: str) -> bool:
@@ -60,6 +67,33 @@ def pattern(written: str) -> Pattern:
     if match is None:
         return Pattern(written)
     return Pattern(match["source"], match["flags"])
+
+
+def _invalid(source: str, why: str) -> NodeError:
+    shown = source if len(source) < 200 else f"{source[:200]}..."
+    return NodeError(
+        f"Invalid regular expression: /{shown}/: {why}",
+        description="Correct the pattern: it is read as JavaScript's regular expressions.",
+    )
+
+
+def _size(source: str) -> int:
+    """Return how long a pattern is when its counted repetitions are written out."""
+    open_groups, last = [0], 0
+    for match in _PIECE.finditer(source):
+        if match["most"]:
+            times = max(int(match["most"][-9:]), 1)
+            open_groups[-1] += last * (times - 1)
+            last *= times
+        elif match[0] == "(":
+            open_groups.append(0)
+        elif match[0] == ")" and len(open_groups) > 1:
+            last = open_groups.pop()
+            open_groups[-1] += last
+        else:
+            last = 1
+            open_groups[-1] += 1
+    return sum(open_groups)
 
 
 def _translated(source: str, several_lines: bool) -> str:

@@ -8,12 +8,14 @@ The rules are n8n's (its orders v1 and v0), as recorded from its released engine
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from workflows.engine.document import Document, Link, NodeSpec
-from workflows.engine.items import Items, Outputs, Source
+from workflows.engine.items import Item, Items, Outputs, Source
+from workflows.engine.store import CHUNK, Store
+from workflows.engine.values import pack, unpack
 
 Needs = Callable[[NodeSpec], Sequence[int] | int]
 """Which inputs (or how many) of a node must have come before it may run with what it has."""
@@ -44,20 +46,46 @@ class Step:
         """How many items it gave, over all outputs."""
         return sum(len(items) for items in self.outputs if items)
 
-    def kept(self) -> dict[str, Any]:
-        """Return what has to be kept of it to go through the run again, as plain JSON."""
-        kept: dict[str, Any] = {"node": self.node, "index": self.index, "outputs": self.outputs}
-        kept |= {"sources": self.sources, "ms": self.ms, "started": self.started}
+    def lines(self) -> Iterator[bytes]:
+        """Yield what has to be kept of it to go through the run again: one line, then its items.
+
+        A line of items is `[output, items]`; long outputs take several, so that none is large.
+        """
+        kept: dict[str, Any] = {"node": self.node, "index": self.index, "sources": self.sources}
+        kept |= {"ms": self.ms, "started": self.started}
         for name in ("error", "state", "logs", "pinned"):
             if value := getattr(self, name):
                 kept[name] = value
-        return kept
+        kept["silent"] = [items is None for items in self.outputs]
+        yield pack(kept)
+        for output, items in enumerate(self.outputs):
+            for first in range(0, len(items or ()), CHUNK):
+                yield pack([output, (items or ())[first : first + CHUNK]])
 
-    @classmethod
-    def restored(cls, kept: Mapping[str, Any]) -> "Step":
-        """Return the step that was kept."""
-        sources = [None if one is None else Source(*one) for one in kept["sources"]]
-        return cls(**{**kept, "sources": sources})
+
+def read_steps(lines: Iterable[bytes], store: Store | None = None) -> Iterator[Step]:
+    """Yield the steps whose `lines` were kept; long outputs go to the store, if one is given."""
+    step: Step | None = None
+    for line in lines:
+        value = unpack(line)
+        if isinstance(value, list):
+            output, items = value
+            if step is not None:
+                step.outputs[output] = [*(step.outputs[output] or ()), *items]
+            continue
+        if step is not None:
+            yield _settled(step, store)
+        sources = [None if one is None else Source(*one) for one in value.pop("sources")]
+        outputs: Outputs = [None if silent else [] for silent in value.pop("silent")]
+        step = Step(**value, sources=sources, outputs=outputs)
+    if step is not None:
+        yield _settled(step, store)
+
+
+def _settled(step: Step, store: Store | None) -> Step:
+    if store is not None:
+        step.outputs = [store.kept(items) for items in step.outputs]
+    return step
 
 
 @dataclass
@@ -65,7 +93,7 @@ class Ready:
     """A node that can run now: its inputs, by input index, and where they came from."""
 
     node: str
-    inputs: list[Items | None]
+    inputs: list[Sequence[Item] | None]
     sources: list[Source | None]
     index: int = 0
 
@@ -74,7 +102,7 @@ class Ready:
 class Gathering:
     """Inputs of a node with several that wait for the others."""
 
-    inputs: list[Items | None]
+    inputs: list[Sequence[Item] | None]
     sources: list[Source | None]
 
     @classmethod

@@ -4,12 +4,23 @@ One session serves one execution and keeps its state: the data of earlier nodes 
 All templates of a node over all its items go over in one batch and come back as columns.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Outputs, Source
+
+_BEYOND = re.compile(
+    r"\$\(|\$node\b|\$items?\b|\$input\b(?!\s*\.\s*item\b)|\$itemIndex|\$position|\$getPairedItem"
+    r"|\bitems\b|\$evaluateExpression|\$data\b(?=\s*\[)"
+)
+
+
+def is_local(text: str) -> bool:
+    """Whether a template or code looks at nothing but its own item, as far as one can tell."""
+    return _BEYOND.search(text) is None
 
 
 class Past(Protocol):

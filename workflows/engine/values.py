@@ -72,3 +72,57 @@ def _told(value: Any) -> Any:
     if value is UNDEFINED:
         return None
     raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+# -- kept and read again -------------------------------------------------------------------------
+
+MARK = "\0"
+"""Key of an object that stands for a value JSON has no word for; no text from outside holds it."""
+_MARKED = b'"\\u0000"'
+_SLOW = b" "
+
+
+def pack(value: Any) -> bytes:
+    """Return a value as bytes that `unpack` reads again, dates and all."""
+    try:
+        return orjson.dumps(value, _packed, orjson.OPT_PASSTHROUGH_SUBCLASS)
+    except TypeError:  # as in dumps
+        return _SLOW + json.dumps(_marked(value), separators=(",", ":")).encode()
+
+
+def unpack(data: bytes) -> Any:
+    """Return the value `pack` was given."""
+    value = json.loads(data) if data.startswith(_SLOW) else orjson.loads(data)
+    return _unmarked(value) if _MARKED in data else value
+
+
+def _packed(value: Any) -> Any:
+    if isinstance(value, DateText | DateTimeText):
+        return {MARK: type(value).__name__, "v": str(value)}
+    if value is UNDEFINED:
+        return {MARK: "Undefined"}
+    return _told(value)
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _marked(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_marked(one) for one in value]
+    if isinstance(value, DateText | DateTimeText) or value is UNDEFINED:
+        return _packed(value)
+    return value
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unmarked(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get(MARK)
+    if kind is None:
+        return {key: _unmarked(one) for key, one in value.items()}
+    return UNDEFINED if kind == "Undefined" else _KINDS[kind](value["v"])
+
+
+_KINDS = {"DateText": DateText, "DateTimeText": DateTimeText}

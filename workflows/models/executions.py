@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from whoosh_site.core.leases import QUARANTINED, QUEUED, RUNNING, Leased
 from whoosh_site.core.models.people import Team, User
-from workflows.engine.run import Step
-from workflows.engine.values import dumps
+from workflows.engine.run import Step, read_steps
 from workflows.models.workflows import Workflow, WorkflowVersion
 
 WAITING, SUCCESS, ERROR, CANCELED = "waiting", "success", "error", "canceled"
@@ -132,17 +131,14 @@ class ExecutionData(models.Model):
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in the order they ran."""
-        for line in zlib.decompress(bytes(self.blob)).split(b"\n"):
-            if not line:
-                continue
-            yield Step.restored(json.loads(line))
+        return read_steps(line for line in zlib.decompress(bytes(self.blob)).split(b"\n") if line)
 
     @classmethod
     def packed(cls, steps: Iterable[Step]) -> tuple[bytes, int]:
         """Return steps as they are kept, and how large they were before."""
         press, parts, size = zlib.compressobj(LEVEL), [], 0
         for step in steps:
-            line = dumps(step.kept()) + b"\n"
-            size += len(line)
-            parts.append(press.compress(line))
+            for line in step.lines():
+                size += len(line) + 1
+                parts.append(press.compress(line + b"\n"))
         return b"".join([*parts, press.flush()]), size

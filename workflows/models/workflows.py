@@ -12,11 +12,21 @@ from workflows.engine.document import Document
 from workflows.n8n.reading import LONGEST_NAME, read_one
 
 
+class TagQuerySet(models.QuerySet["Tag"]):
+    """Questions about many tags."""
+
+    def visible_to(self, user: User) -> Self:
+        """Tags of the user's teams."""
+        return self if user.is_superuser else self.filter(team__in=user.roles)
+
+
 class Tag(models.Model):
     """A word workflows of a team are found by."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="workflow_tags")
     name = models.CharField(max_length=60)
+
+    objects = TagQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -88,6 +98,14 @@ class Workflow(models.Model):
         return self.current.text if self.current else "{}"
 
 
+class VersionQuerySet(models.QuerySet["WorkflowVersion"]):
+    """Questions about many versions."""
+
+    def visible_to(self, user: User) -> Self:
+        """Versions of workflows of the user's teams."""
+        return self if user.is_superuser else self.filter(workflow__team__in=user.roles)
+
+
 class WorkflowVersion(models.Model):
     """What a document was at one time; only its name is ever changed."""
 
@@ -108,6 +126,8 @@ class WorkflowVersion(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now)
 
+    objects = VersionQuerySet.as_manager()
+
     class Meta:
         ordering = ["-number"]
         constraints = [
@@ -116,6 +136,11 @@ class WorkflowVersion(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.number}" + (f" ({self.name})" if self.name else "")
+
+    @property
+    def team_ids(self) -> list[int]:
+        """The team whose workflow it is a version of."""
+        return [self.workflow.team_id]
 
     @cached_property
     def value(self) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from workflows.engine.document import Document, NodeSpec
 from workflows.engine.node import Node, Unsupported
-from workflows.engine.parameters import filled
-from workflows.n8n import graphs
+from workflows.n8n import graphs, ports
 from workflows.n8n.findings import ERROR, NOTE, WARNING, Finding
 from workflows.n8n.texts import CheckSyntax, look_into
 
@@ -139,27 +138,24 @@ def _declared(document: Document, spec: NodeSpec, kind: type[Node]) -> Iterator[
             f"Version {spec.version:g} is newer than what is known here ({max(kind.versions):g})."
         )
         yield Finding(WARNING, said, spec.name)
-    parameters = filled(kind.fields_of(spec.version), spec.version, spec.parameters)
-    if kind.credentials and not spec.credentials and parameters.get("authentication") != "none":
+    open_to_all = ports.parameter(spec, kind, "authentication") == "none"
+    if kind.credentials and not spec.credentials and not open_to_all:
         names = " or ".join(kind.credentials)
         yield Finding(WARNING, f"It has no credential: choose one ({names}).", spec.name)
-    yield from _inputs(document, spec, kind, parameters)
+    yield from _inputs(document, spec, kind)
     for one in kind.unsupported:
         if (value := _used(one, spec.parameters)) is not MISSING:
             shown = f" = {value!r}" if one.values else ""
             yield Finding(ERROR, f"The parameter {one.path}{shown} {one.why}.", spec.name)
 
 
-def _inputs(
-    document: Document, spec: NodeSpec, kind: type[Node], parameters: Mapping[str, Any]
-) -> Iterator[Finding]:
-    names = kind.inputs_of(parameters, spec.version)
+def _inputs(document: Document, spec: NodeSpec, kind: type[Node]) -> Iterator[Finding]:
+    names = ports.inputs(spec, kind)
     if len(names) < 2:
         return
     origins = document.origins(spec.name)
     wired = [n for n in range(len(names)) if n < len(origins) and origins[n]]
-    needed = kind.needed_inputs(parameters, spec.version)
-    wanted = list(needed) if isinstance(needed, Sequence) else []
+    wanted = ports.needed(spec, kind)
     for index in wanted:
         if index not in wired:
             said = f"Nothing leads to input {index + 1}, which it needs: it is skipped, silently."

@@ -1,10 +1,13 @@
 """Code."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Items, Outputs
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import before, choice, code, since
-from workflows.engine.scripts import CodeResult, Scope
+from workflows.engine.scripts import CodeResult, Scope, is_local
 from workflows.engine.values import UNDEFINED
 from workflows.nodes import shelf
 from workflows.nodes.scripted.files import scope_for, settled
@@ -72,6 +75,12 @@ class Code(Node):
         code("pythonCode", "Python", PYTHON_EACH, language="python", versions=since(2),
              when={"language": PYTHON, "mode": [EACH]}),
     )  # fmt: skip
+
+    @classmethod
+    def in_pieces(cls, parameters: Mapping[str, Any]) -> bool:
+        """Say whether the code runs for each item and looks at nothing else."""
+        each = parameters.get("mode") == EACH and parameters.get("language") not in PYTHON
+        return each and is_local(str(parameters.get("jsCode")))
 
     async def run(self, context: Context) -> Outputs:
         """Run the code, check what it gave, and make items of it."""

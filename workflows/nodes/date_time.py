@@ -271,4 +271,4 @@ def _read(value: Any, timezone_name: str, form: str, index: int) -> datetime:
         return found
     offset = found.utcoffset() or timedelta()
     # Only offsets ahead of UTC are kept (n8n).
-    return found.astimezone(timezone(offset) if offset > timedelta() else UTC)
+    return found.astimezone(timezone(offset) if offset > timedelta() else zone("Etc/UTC"))

@@ -10,7 +10,7 @@ from workflows.engine.conversion import number, text
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Outputs, item
 from workflows.engine.node import Context, Node, Unsupported
-from workflows.engine.parameters import choice, shown_when
+from workflows.engine.parameters import choice, flag, shown_when
 from workflows.engine.parameters import number as number_field
 from workflows.engine.parameters import text as text_field
 from workflows.nodes import shelf
@@ -69,10 +69,7 @@ FIELDS = (
         text_field("nanoidLength", "NanoId Length", "16", when={"randomDataType": ["nanoid"]}),
         text_field("randomDataSeed", "Seed", hint="The same seed gives the same data."),
         number_field("randomDataCount", "Number of Items to Generate", 10),
-        choice(
-            "randomDataSingleArray", "Output as Single Array",
-            {True: "Yes", False: "No"}, False,
-        ),
+        flag("randomDataSingleArray", "Output as Single Array"),
     ),
 )  # fmt: skip
 

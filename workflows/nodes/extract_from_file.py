@@ -1,8 +1,9 @@
 """Extract from File: what is in a file, as items."""
 
 import base64
-import json as json_text
 from typing import Any, ClassVar
+
+import orjson
 
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
@@ -99,7 +100,7 @@ def _moved(data: bytes, operation: str, options: dict[str, Any]) -> Any:
         if not words.strip():
             return {}
         try:
-            return json_text.loads(words)
+            return orjson.loads(words)
         except ValueError as error:
             raise NodeError(
                 f"The file's data is not valid JSON: {error}",

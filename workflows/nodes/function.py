@@ -9,7 +9,7 @@ from workflows.engine.parameters import code
 from workflows.engine.values import UNDEFINED
 from workflows.nodes import shelf
 from workflows.nodes.scripted.files import scope_for, settled
-from workflows.nodes.scripted.results import check_item, first_error, take_over, wrapped
+from workflows.nodes.scripted.results import first_error, take_over, wrapped
 
 
 @shelf.add
@@ -65,5 +65,7 @@ def _items(value: Any) -> Items:
             )
     made = wrapped(value)
     for place, one in enumerate(made):
-        check_item(one, place)
+        for key in ("json", "binary"):
+            if key in one and not isinstance(one[key], dict):
+                raise NodeError(f"The {key}-property has to be an object!", item=place)
     return made

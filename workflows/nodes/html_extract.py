@@ -16,6 +16,7 @@ class HtmlExtract(Node):
     label = "HTML Extract"
     icon = "scissors"
     hint = "The old node for taking values out of HTML: use HTML instead"
+    chunks = True
     fields = (
         *extraction.SOURCE,
         extraction.values_field(skips=False),

@@ -153,13 +153,9 @@ async def _sent(context: Context, request: Request, taking: Taking, key: str) ->
 
 def _step_key(context: Context, index: int, number: int) -> str:
     """Return a key that is the same whenever this request of this step is repeated."""
-    execution = context.scope.execution
-    run = execution.get("key") or execution.get("id")
-    if not run:
-        return ""  # without an execution to belong to, two runs would look like one
     place = context.first_index + index
-    parts = (run, context.node.name, context.run_index, place, number)
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
+    parts = (context.outside.run_key, context.node.name, context.run_index, place, number)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def _told(error: NodeError) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """Item Lists: the old node for what Split Out, Aggregate, Sort and others do now."""
 
-from workflows.engine.items import Outputs
+from workflows.engine.items import Items, Outputs, pairs
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import Field, before, choice, flag, shown_when
 from workflows.nodes import shelf
 from workflows.nodes.lists import fields, operations
+from workflows.nodes.lists.summarizing import FieldMissing
 
 GO_ON = flag("continueIfFieldNotFound", "Continue if Field Not Found", versions=before(2.1))
 OTHERS = {
@@ -62,5 +63,15 @@ class ItemLists(Node):
         if operation == "removeDuplicates":
             return [operations.remove_duplicates(context, same_types=version < 3.1)]
         if operation == "summarize":
-            return [operations.summarize(context, must_exist=strict, as_text=True)]
+            return [_summarized(context, strict)]
         return [operations.split_out(context, several=version >= 3)]
+
+
+def _summarized(context: Context, strict: bool) -> Items:
+    goes_on = context.value("options.continueIfFieldNotFound", 0, False)
+    try:
+        return operations.summarize(context, must_exist=strict, as_text=True)
+    except FieldMissing:
+        if not goes_on:
+            raise
+        return [{"json": {}, "pairedItem": pairs(range(len(context.items)))}]

@@ -1,11 +1,12 @@
 """JWT: make, check and read JSON web tokens (RFC 7519)."""
 
-import json as json_text
 import time
 import warnings
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
+
+import orjson
 
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
@@ -31,6 +32,7 @@ class Jwt(Node):
     label = "JWT"
     icon = "badge-check"
     reaches_out = True  # it uses the clock
+    chunks = True
     credentials = ("jwtAuth",)
     fields: ClassVar[tuple[Field, ...]] = (
         choice(
@@ -111,14 +113,16 @@ def _claims(context: Context, index: int) -> dict[str, Any]:
     if context.value("useJson", index):
         given = context.value("claimsJson", index)
         try:
-            found = json_text.loads(given) if isinstance(given, str) else given
+            found = orjson.loads(given) if isinstance(given, str) else given
         except ValueError as error:
             raise NodeError(f"The payload claims are no valid JSON: {error}") from error
         if not isinstance(found, dict):
             raise NodeError("The payload claims must be a JSON object.")
         return {"iat": now, **found}
     claims = context.value("claims", index, {}) or {}
-    made = {short: str(claims[name]) for name, short in _NAMES.items() if claims.get(name)}
+    made: dict[str, Any] = {
+        short: str(claims[name]) for name, short in _NAMES.items() if claims.get(name)
+    }
     for name, short in (("expiresIn", "exp"), ("notBefore", "nbf")):
         if claims.get(name):
             made[short] = now + int(claims[name])
@@ -147,7 +151,7 @@ def verified(token: str, key: str, algorithm: str, options: Mapping[str, Any]) -
 
     if algorithm not in ALGORITHMS:
         raise NodeError(f"The algorithm {algorithm!r} is not there.")
-    checks = {
+    checks: Any = {
         "verify_exp": not options.get("ignoreExpiration"),
         "verify_nbf": not options.get("ignoreNotBefore"),
         "verify_aud": False, "verify_iat": False, "verify_sub": False, "verify_jti": False,
@@ -156,7 +160,7 @@ def verified(token: str, key: str, algorithm: str, options: Mapping[str, Any]) -
     try:
         found = jwt.decode_complete(
             token, key, algorithms=[algorithm], options=checks, leeway=leeway
-        )  # type: ignore[call-overload]
+        )
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise NodeError(f"The token is not valid: {error}") from error
     return _told(found, token)

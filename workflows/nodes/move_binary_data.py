@@ -4,6 +4,8 @@ import base64
 import json as json_text
 from typing import Any, ClassVar
 
+import orjson
+
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.node import Context, Node
@@ -99,7 +101,7 @@ async def _to_json(context: Context, index: int, one: Item) -> Item | None:
 
 def _parsed(words: str) -> Any:
     try:
-        return json_text.loads(words)
+        return orjson.loads(words)
     except ValueError as error:
         raise NodeError(f"The file's data is not valid JSON: {error}") from error
 

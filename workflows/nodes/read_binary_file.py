@@ -28,7 +28,7 @@ class ReadBinaryFile(Node):
 
     async def run(self, context: Context) -> Outputs:
         """Add the file to each item."""
-        roots = Roots(context.outside.file_roots)
+        roots = Roots.of(context.outside)
 
         async def work(index: int, one: Item) -> Items:
             record = await loaded(context, roots, str(context.value("filePath", index) or ""))

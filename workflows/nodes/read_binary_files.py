@@ -29,7 +29,7 @@ class ReadBinaryFiles(Node):
 
     async def run(self, context: Context) -> Outputs:
         """Give an item for each file."""
-        roots = Roots(context.outside.file_roots)
+        roots = Roots.of(context.outside)
         selector = str(context.value("fileSelector") or "")
         field = str(context.value("dataPropertyName") or "data")
         found = await asyncio.to_thread(roots.select, selector)

@@ -47,7 +47,7 @@ class ReadWriteFile(Node):
 
     async def run(self, context: Context) -> Outputs:
         """Read the files each item names, or write each item's file."""
-        roots = Roots(context.outside.file_roots)
+        roots = Roots.of(context.outside)
 
         async def work(index: int, one: Item) -> Items:
             options = context.value("options", index, {}) or {}

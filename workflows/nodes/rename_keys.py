@@ -29,6 +29,7 @@ class RenameKeys(Node):
     label = "Rename Keys"
     icon = "pencil"
     hint = "Update item field names"
+    chunks = True
     fields = (
         groups(
             "keys",

@@ -104,20 +104,27 @@ def _entries(stored: Any, reader: Callable[[Any], Reader], lenient: bool) -> Val
     rows = stored.get("assignments") or stored.get("values") or ()
     ready = []
     for row in rows:
-        if not isinstance(row, Mapping):
-            continue
-        kind = str(row.get("type") or "string")
-        value = row.get(kind) if kind.endswith("Value") else row.get("value")
-        ready.append((reader(row.get("name", "")), reader(value), kind.removesuffix("Value")))
+        if isinstance(row, Mapping):
+            kind = str(row.get("type") or "string")
+            value = row.get(kind) if kind.endswith("Value") else row.get("value")
+            name = _names(row.get("name", ""), reader)
+            ready.append((name, reader(value), kind.removesuffix("Value")))
 
     def values(index: int) -> list[tuple[str, Any]]:
-        found = []
-        for name, read, kind in ready:
-            called = text(name(index))
-            found.append((called, _typed(called, read(index), kind, lenient)))
-        return found
+        return [
+            (called := name(index), _typed(called, read(index), kind, lenient))
+            for name, read, kind in ready
+        ]
 
     return values
+
+
+def _names(stored: Any, reader: Callable[[Any], Reader]) -> Callable[[int], str]:
+    """Return what gives a field's name; one that is no expression is read once."""
+    if isinstance(stored, str) and not stored.startswith("="):
+        return lambda _: stored
+    read = reader(stored)
+    return lambda index: text(read(index))
 
 
 def _typed(name: str, value: Any, kind: str, lenient: bool) -> Any:

@@ -86,7 +86,9 @@ class SpreadsheetFile(Node):
 
 
 def _says_csv(one: Item, field: str) -> bool:
-    return str(blobs.record_of(one, field).get("mimeType") or "").startswith("text/csv")
+    record = blobs.record_of(one, field)
+    mime = str(record.get("mimeType") or "").partition(";")[0]
+    return mime == "text/csv" or (mime == "text/plain" and record.get("fileExtension") == "csv")
 
 
 async def _written(context: Context) -> Items:

@@ -11,7 +11,7 @@ from workflows.engine.parameters import choice, json
 from workflows.engine.parameters import text as text_field
 from workflows.nodes import shelf
 
-WORDS = ("message", "error", "reason", "description", "detail", "details", "code")
+WORDS = ("message", "description", "error")
 """Where an error object may say what happened, in this order."""
 
 
@@ -57,4 +57,4 @@ def said_in(found: Mapping[str, Any]) -> str:
     for name in WORDS:
         if isinstance(found.get(name), str) and found[name]:
             return str(found[name])
-    return json_text(found)
+    return f"Error: {json_text(found)}"

@@ -9,7 +9,7 @@ from workflows.nodes.lists import fields, operations
 GO_ON = flag(
     "continueIfFieldNotFound",
     "Continue if Field Not Found",
-    hint="Whether to give no items instead of failing when no item has the field",
+    hint="Whether to go on instead of failing when no item has the field",
     versions=before(1.1),
 )
 
@@ -29,4 +29,5 @@ class Summarize(Node):
     async def run(self, context: Context) -> Outputs:
         """Summarize the items. Before 1.1, values to group by become text."""
         old = context.version < 1.1
-        return [operations.summarize(context, must_exist=old, as_text=old)]
+        strict = old and not context.value("options.continueIfFieldNotFound", 0, False)
+        return [operations.summarize(context, must_exist=strict, as_text=old)]

@@ -25,6 +25,7 @@ class Totp(Node):
     label = "TOTP"
     icon = "timer"
     reaches_out = True  # it uses the clock
+    chunks = True
     credentials = ("totpApi",)
     fields: ClassVar[tuple[Field, ...]] = (
         choice("operation", "Operation", {"generateSecret": "Generate Secret"}, "generateSecret"),

@@ -29,7 +29,7 @@ class WriteBinaryFile(Node):
 
     async def run(self, context: Context) -> Outputs:
         """Write each item's file; the items go on with `fileName`."""
-        roots = Roots(context.outside.file_roots)
+        roots = Roots.of(context.outside)
 
         async def work(index: int, one: Item) -> Items:
             options = context.value("options", index, {}) or {}

@@ -213,7 +213,7 @@ class Session:
         return not ends.isdisjoint(scope.nodes.get(node, {}).get("parents", ()))
 
     def _run(self, name: str, run: int, past: Past, *, whole: bool) -> bytes:
-        outputs = list(past.outputs) if whole else None
+        outputs = [items and list(items) for items in past.outputs] if whole else None
         pairs = None if whole else [_pairs_of(items) for items in past.outputs]
         sources = [_source(one) for one in past.sources]
         return self._marks.write([name, run, outputs, pairs, sources])

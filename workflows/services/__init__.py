@@ -20,7 +20,7 @@ from workflows.services.importing import (
     import_workflows,
     read_workflows,
 )
-from workflows.services.running import Given, find_document, run_document
+from workflows.services.running import Given, calm_collector, find_document, run_document
 from workflows.services.versions import (
     diff_versions,
     find_version,
@@ -30,6 +30,7 @@ from workflows.services.versions import (
     save_version,
 )
 from workflows.services.workflows import (
+    MOST_AT_ONCE,
     activate_workflow,
     archive_workflow,
     bring_back,
@@ -48,11 +49,13 @@ __all__ = [
     "COPY",
     "Given",
     "Imported",
+    "MOST_AT_ONCE",
     "SAME_NAME",
     "VERSION",
     "activate_workflow",
     "archive_workflow",
     "bring_back",
+    "calm_collector",
     "cancel_execution",
     "change_workflow",
     "copy_workflow",

@@ -1,5 +1,6 @@
 """Running documents in this process, with the scripts, files and memories they share."""
 
+import gc
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Given:
     execution: Mapping[str, Any] = field(default_factory=dict)
     workflow: Mapping[str, Any] = field(default_factory=dict)
     saved: Saved = field(default_factory=dict)
+    run_key: str = ""  # the same for every try of one execution
 
 
 async def run_document(
@@ -53,7 +55,9 @@ async def run_document(
         memories=_memories,
         timezone=given.timezone or settings.TIME_ZONE,
         file_roots=settings.FILE_ROOTS,
+        own_folders=[str(settings.VAR), str(settings.BASE_DIR)],
         http_allow=settings.HTTP_ALLOW,
+        run_key=given.run_key,
     )
     order = Order(
         document=document,
@@ -76,6 +80,12 @@ async def run_document(
         await reach.close()
         if files is None:
             blobs.forget()
+
+
+def calm_collector() -> None:
+    """Let Python look for garbage less often: items by the ten thousand are made, and are none."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 _memories: Memories = ProcessMemory()

@@ -21,6 +21,8 @@ from workflows.services.versions import add_version, save_version
 UNNAMED = "Workflow"
 MOST_TAGS = 50
 LONGEST_TAG = 60
+MOST_AT_ONCE = 500
+"""Workflows that are exported together."""
 
 
 @transaction.atomic

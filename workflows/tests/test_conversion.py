@@ -105,7 +105,7 @@ def test_what_is_no_date_is_none(written):
     [
         ("/^fo{2}$/g", "foo", True), ("^a$", "a\n", False), (r"(?<y>\d)-\k<y>", "1-1", True),
         ("/A/", "a", False), ("/A/i", "a", True), ("[^]", "\n", True), (r"\u{41}", "A", True),
-        (r"a\/b", "a/b", True),
+        (r"a\/b", "a/b", True), ("/É/i", "é", True), (r"^\w$", "é", False),
     ],
 )  # fmt: skip
 def test_a_pattern_is_read_as_javascripts(written, text, found):
@@ -115,6 +115,14 @@ def test_a_pattern_is_read_as_javascripts(written, text, found):
 def test_a_bad_pattern_is_told():
     with pytest.raises(NodeError, match="Invalid regular expression: /\\(/"):
         pattern("(")
+
+
+@pytest.mark.parametrize(
+    "source", ["((a{100}){100}){100}", "(?:" * 5000 + ")" * 5000, "a" * 200_000]
+)
+def test_a_pattern_that_grows_too_large_is_refused(source):
+    with pytest.raises(NodeError, match="Invalid regular expression"):
+        Pattern(source)
 
 
 def test_a_pattern_that_never_ends_is_stopped(monkeypatch):

@@ -4,7 +4,6 @@ Random graphs with branches, loops, merges, waits and errors. WHOOSH_HISTORIES s
 """
 
 import asyncio
-import json
 import os
 import random
 from typing import Any
@@ -16,7 +15,7 @@ from workflows.engine.driver import Driver, Surroundings
 from workflows.engine.errors import NodeError, Parked
 from workflows.engine.items import Item, Outputs, item
 from workflows.engine.node import Context, Node
-from workflows.engine.run import Step
+from workflows.engine.run import Step, read_steps
 from workflows.engine.scripts import NoScripts
 from workflows.tests.nodes.conftest import Memory
 
@@ -132,19 +131,19 @@ class PowerCut(Exception):
 
 def run(document: Document, cut: Any = lambda: False) -> tuple[Any, list[Any]]:
     """Run to the end; `cut` says before and after each write whether the power goes."""
-    saved: dict[tuple[str, int], str] = {}
+    saved: dict[tuple[str, int], list[bytes]] = {}
 
     async def write(step: Step) -> None:
         if cut():
             raise PowerCut
         if not step.failed:
-            saved[step.node, step.index] = json.dumps(step.kept())
+            saved[step.node, step.index] = list(step.lines())
         if cut():
             raise PowerCut
 
     def driver() -> Driver:
         around = Surroundings(TYPES.get, NoScripts(), Memory(), on_step=write)
-        steps = {key: Step.restored(json.loads(text)) for key, text in saved.items()}
+        steps = {key: next(read_steps(lines)) for key, lines in saved.items()}
         return Driver(document, around, saved=steps)
 
     items: list[Item] = [{"json": {"n": n}} for n in range(3)]

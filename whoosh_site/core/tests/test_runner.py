@@ -191,6 +191,33 @@ def test_a_crash_takes_no_other_row_with_it(Work, plant, inside, expected_log):
     assert states(Work) == [QUEUED, "success", "success"]
 
 
+def test_of_rows_that_may_be_deadly_one_is_carried_at_a_time(Work, plant, inside):
+    beside = []
+
+    async def look(lease):
+        beside.append(await database(Work.objects.filter(state=RUNNING, deaths=2).count))
+        await done(lease)
+
+    plant(look)
+    queued(Work, 3, deaths=2)
+    queued(Work, 2, deaths=1)
+    assert inside(Runner().once()) == 3
+    assert set(beside) == {1}
+    rest = Work.objects.filter(state=QUEUED)
+    assert [(row.attempt, row.trouble) for row in rest] == [(0, runner.APART)] * 2
+    rest.update(due_at=timezone.now())
+    assert inside(Runner().once()) == 1
+
+
+def test_what_may_be_deadly_waits_until_the_one_in_hand_has_ended(Work, plant, inside):
+    plant(done)
+    first, _ = queued(Work, 2, deaths=2)
+    busy = Runner()
+    busy.hands["other", 1] = (leases.Lease(Work, first, GONE, 1, 2), None)
+    assert busy._claim() == []
+    assert Work.objects.filter(state=QUEUED, due_at__gt=timezone.now()).count() == 2
+
+
 def test_a_row_that_went_to_another_is_not_stumbled_over(Work, plant, inside, expected_log):
     async def lost(lease):
         await database(Work.objects.filter(pk=lease.pk).update, owner="there:1:1.00")

@@ -42,6 +42,7 @@ class Command(WhooshCommand):
             timezone=options["timezone"],
             limit=options["timeout"],
         )
+        services.calm_collector()
         failed = asyncio.run(self._run_all(options["workflow"], given, options["json"]))
         if failed:
             raise WhooshError(f"{failed} of {len(options['workflow'])} ended in error.")
@@ -58,6 +59,7 @@ class Command(WhooshCommand):
                 outcome = Outcome.refused(error.message)
             failed += outcome.status == "error"
             self._print(name, outcome, as_json)
+            outcome.close()
         return failed
 
     def _print(self, name: str, outcome: Outcome, as_json: bool) -> None:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from dateutil.relativedelta import relativedelta
 
+from workflows.engine.errors import NodeError
+
 CALENDAR = ("years", "quarters", "months", "weeks", "days")
 UNITS = (*CALENDAR, "hours", "minutes", "seconds", "milliseconds")
 CLOCK = {"hours": 3_600_000, "minutes": 60_000, "seconds": 1000, "milliseconds": 1}
@@ -23,20 +25,30 @@ def plus(date: datetime, amounts: Mapping[str, float]) -> datetime:
     """Move a date: years to days by the calendar of its zone, hours and less by the clock.
 
     Parts of a calendar unit move the clock: half a month is 15 days of 24 hours.
+
+    Raises:
+        NodeError: there is no such date in the years 1 to 9999, or no such unit.
     """
+    if unknown := amounts.keys() - set(UNITS):
+        raise NodeError(f"There is no time unit '{sorted(unknown)[0]}'")
     months = sum(int(amounts.get(unit, 0)) * factor for unit, factor in MONTHS.items())
     days = int(amounts.get("weeks", 0)) * 7 + int(amounts.get("days", 0))
-    moved = date + relativedelta(months=months, days=days)
     millis = sum(amounts.get(unit, 0) * factor for unit, factor in CLOCK.items())
     for unit, length in USUAL_DAYS.items():
         millis += (amounts.get(unit, 0) - int(amounts.get(unit, 0))) * length * 86_400_000
-    # The clock runs in UTC: a day of 23 hours has 23 of them.
-    return (moved.astimezone(UTC) + timedelta(milliseconds=millis)).astimezone(date.tzinfo)
+    try:
+        moved = date + relativedelta(months=months, days=days)
+        # The clock runs in UTC: a day of 23 hours has 23 of them.
+        return (moved.astimezone(UTC) + timedelta(milliseconds=millis)).astimezone(date.tzinfo)
+    except (OverflowError, ValueError):
+        raise NodeError("The date would be too far from today") from None
 
 
 def start_of(date: datetime, unit: str) -> datetime:
     """Return the beginning of the year, quarter, month, week (Monday), day, hour ... of a date."""
     unit = plural(unit)
+    if unit not in UNITS:
+        raise NodeError(f"There is no time unit '{unit}'")
     if unit == "weeks":
         date -= timedelta(days=date.weekday())
     elif unit == "quarters":
@@ -57,22 +69,33 @@ def start_of(date: datetime, unit: str) -> datetime:
 def apart(start: datetime, end: datetime, units: Sequence[str]) -> dict[str, float]:
     """Return how far `end` is from `start` in these units; only the smallest has a fraction."""
     wanted = [unit for unit in UNITS if unit in map(plural, units)]
-    if end < start:
+    if _millis(start, end) < 0:
         return {unit: -value or 0 for unit, value in apart(end, start, units).items()}
     found: dict[str, float] = {}
     here = start
     for unit in CALENDAR:
         if unit in wanted:
             found[unit], here = _whole(start, end, found, unit)
-    left = (end - here) / timedelta(milliseconds=1)
+    left = _millis(here, end)
     clock = [unit for unit in wanted if unit in CLOCK]
-    if not clock:
-        return _with_rest(here, left, found)
-    for unit in clock:
-        whole = left / CLOCK[unit] if unit == clock[-1] else left // CLOCK[unit]
-        found[unit] = int(whole) if float(whole).is_integer() else whole
-        left -= whole * CLOCK[unit]
-    return found
+    return {**found, **_on_the_clock(left, clock)} if clock else _with_rest(here, left, found)
+
+
+def _millis(start: datetime, end: datetime) -> float:
+    """Return the milliseconds between two dates. Subtracting them compares what clocks show."""
+    return (end.astimezone(UTC) - start.astimezone(UTC)) / timedelta(milliseconds=1)
+
+
+def _on_the_clock(left: float, units: Sequence[str]) -> dict[str, float]:
+    """Return milliseconds in these units: all in the smallest, then rolled up (as Luxon counts)."""
+    found: dict[str, float] = dict.fromkeys(units, 0)
+    found[units[-1]] = left / CLOCK[units[-1]]
+    for smaller, larger in zip(reversed(units), reversed(units[:-1]), strict=False):
+        ratio = CLOCK[larger] // CLOCK[smaller]
+        rolled = found[smaller] // ratio
+        found[larger] += rolled
+        found[smaller] -= rolled * ratio
+    return {unit: int(value) if value.is_integer() else value for unit, value in found.items()}
 
 
 def _whole(
@@ -85,15 +108,14 @@ def _whole(
         count = max(months // MONTHS[unit] - 1, 0)
     else:
         count = max((end - there).days // (7 if unit == "weeks" else 1) - 1, 0)
-    while plus(start, {**found, unit: count + 1}) <= end:
+    while _millis(plus(start, {**found, unit: count + 1}), end) >= 0:
         count += 1
     return count, plus(start, {**found, unit: count})
 
 
 def _with_rest(here: datetime, left: float, found: dict[str, float]) -> dict[str, float]:
     unit = list(found)[-1]
-    following = plus(here, {unit: 1})
-    length = (following - here) / timedelta(milliseconds=1)
+    length = _millis(here, plus(here, {unit: 1}))
     return {**found, unit: found[unit] + left / length if left else found[unit]}
 
 

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -10,8 +11,10 @@ from dateutil import parser
 
 from workflows.engine.errors import NodeError
 from workflows.engine.values import DateTimeText
+from workflows.nodes.lists.ordering import number
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_TEXT = 120
 SECONDS_BELOW = 10**11
 """Whole numbers with less than 12 digits are seconds, others milliseconds."""
 MONTH_ONLY = re.compile(r"([+-]?\d{4})-(\d\d)")
@@ -54,16 +57,13 @@ def _at(millis: float) -> datetime:
 
 
 def as_number(value: Any) -> float | None:
-    """Return the number a value is or spells; None for none."""
-    if isinstance(value, bool) or value is None:
+    """Return the finite number a value is or spells; None for none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or value == "":
         return None
-    if isinstance(value, int | float):
-        return value
-    try:
-        number = float(value) if isinstance(value, str) and "_" not in value else None
-    except ValueError:
+    found = number(value)
+    if not isfinite(found):
         return None
-    return int(number) if number is not None and number.is_integer() else number
+    return int(found) if float(found).is_integer() else found
 
 
 def from_text(text: str, local: tzinfo = UTC, fallback: tzinfo = UTC) -> datetime | None:
@@ -76,6 +76,8 @@ def from_text(text: str, local: tzinfo = UTC, fallback: tzinfo = UTC) -> datetim
         name = text.partition("[")[2].rstrip("]")
         return found.astimezone(zone(name)) if name else found
     text = text.strip()
+    if len(text) > MOST_TEXT:
+        return None
     found_iso = _iso(text)
     if found_iso is not None:
         return found_iso if found_iso.tzinfo else found_iso.replace(tzinfo=local)
@@ -115,9 +117,9 @@ def _other(text: str) -> datetime | None:
 
 def read(value: Any, local: tzinfo = UTC) -> datetime | None:
     """Read a date from a number or text; None when it is not understood."""
-    number = as_number(value)
-    if number is not None:
-        return from_number(number) if number == number and abs(number) != float("inf") else None
+    spelt = as_number(value)
+    if spelt is not None:
+        return from_number(spelt)
     return from_text(value, local) if isinstance(value, str) else None
 
 

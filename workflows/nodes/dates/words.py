@@ -25,9 +25,9 @@ def offset(date: datetime, *, colon: bool = True, short: bool = False) -> str:
 
 
 def iso(date: datetime, *, utc: bool = False) -> str:
-    """Return ISO 8601 with milliseconds, with Z where `utc` or the zone is UTC by name."""
+    """Return ISO 8601 with milliseconds, with Z where `utc` or the zone is called UTC."""
     text = date.isoformat(timespec="milliseconds")
-    if utc or zone_name(date) in ("UTC", "Etc/UTC"):
+    if utc or zone_name(date) == "UTC":
         return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
     return text
 
@@ -48,6 +48,16 @@ AMERICAN = {
     "AKST": "Alaska Standard Time", "AKDT": "Alaska Daylight Time",
     "HST": "Hawaii-Aleutian Standard Time",
 }  # fmt: skip
+ELSEWHERE = {
+    "GMT": "Greenwich Mean Time", "BST": "British Summer Time",
+    "WET": "Western European Standard Time", "WEST": "Western European Summer Time",
+    "CET": "Central European Standard Time", "CEST": "Central European Summer Time",
+    "EET": "Eastern European Standard Time", "EEST": "Eastern European Summer Time",
+    "MSK": "Moscow Standard Time", "JST": "Japan Standard Time", "KST": "Korean Standard Time",
+    "HKT": "Hong Kong Standard Time", "AWST": "Australian Western Standard Time",
+    "AEST": "Australian Eastern Standard Time", "AEDT": "Australian Eastern Daylight Time",
+    "NZST": "New Zealand Standard Time", "NZDT": "New Zealand Daylight Time",
+}  # fmt: skip
 
 
 def spoken_zone(date: datetime, *, long: bool = False) -> str:
@@ -56,9 +66,13 @@ def spoken_zone(date: datetime, *, long: bool = False) -> str:
     if short in AMERICAN and zone_name(date).startswith(("America/", "US/", "Pacific/Honolulu")):
         return AMERICAN[short] if long else short
     if zone_name(date) in ("UTC", "Etc/UTC"):
-        return "Coordinated Universal Time" if long else "UTC"
+        return "UTC"
+    if long and short in ELSEWHERE:
+        return ELSEWHERE[short]
+    if long and zone_name(date) in ("Asia/Kolkata", "Asia/Calcutta"):
+        return "India Standard Time"
     if not date.utcoffset():
-        return "Greenwich Mean Time" if long else "GMT"
+        return "GMT"
     return f"GMT{offset(date, short=not long)}"
 
 

@@ -2,8 +2,6 @@
 
 import gzip
 import io
-import tarfile
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
@@ -14,9 +12,6 @@ from workflows.nodes.files.kinds import clean_name
 MOST_BYTES = 256 * 1024 * 1024
 MOST_FILES = 2_000
 PIECE = 1024 * 1024
-BROKEN = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError,
-)  # fmt: skip
 
 
 class File(NamedTuple):
@@ -28,6 +23,9 @@ class File(NamedTuple):
 
 def pack(files: Sequence[File], form: str) -> bytes:
     """Return an archive of these files: zip, tar, tar.gz, or gzip of the first."""
+    import tarfile  # heavy, like zipfile
+    import zipfile
+
     made = io.BytesIO()
     if form == "gzip":
         return gzip.compress(files[0].data, mtime=0)
@@ -63,9 +61,13 @@ def unpack(file: File, most: int = MOST_BYTES) -> list[File]:
 
     Folders, links and what macOS adds are left out. More than `most` bytes are refused.
     """
+    import tarfile
+    import zipfile
+
+    broken = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError)
     try:
         return list(_entries(file, most))
-    except BROKEN as error:
+    except (*broken, ValueError) as error:
         raise NodeError(f"The archive '{file.name}' cannot be read: {error}") from error
 
 
@@ -87,6 +89,8 @@ def _entries(file: File, most: int) -> Iterator[File]:
 
 
 def _from_zip(file: File, most: int) -> Iterator[File]:
+    import zipfile
+
     with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
         _count(len(archive.infolist()))
         for entry in archive.infolist():
@@ -102,6 +106,8 @@ def _from_zip(file: File, most: int) -> Iterator[File]:
 
 
 def _from_tar(file: File, most: int) -> Iterator[File]:
+    import tarfile
+
     data = file.data
     if data.startswith(b"\x1f\x8b"):
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as found:
@@ -122,7 +128,7 @@ def _count(number: int) -> None:
         raise NodeError(f"The archive holds more than {MOST_FILES} files.")
 
 
-def _bounded(source: IO[bytes], most: int) -> bytes:
+def _bounded(source: IO[bytes] | gzip.GzipFile, most: int) -> bytes:
     """Read to the end, but stop as soon as it is too much: a bomb is never unpacked whole."""
     pieces, size = [], 0
     while piece := source.read(PIECE):

@@ -47,9 +47,11 @@ class Aside:
                 f"The file could not be read within {self.seconds:g} s, so it was given up."
             ) from error
         except (asyncio.IncompleteReadError, ConnectionError) as error:
+            code = await self._process.wait() if self._process else 0
             await self._end()
             raise NodeError(
-                "The file could not be read: it needs more memory than a file may take."
+                f"The file could not be read: its reader ended ({code}). Most likely the file "
+                "needs more memory than one may take."
             ) from error
         if "error" in reply:
             raise NodeError(f"The file could not be read: {reply['error']}.")

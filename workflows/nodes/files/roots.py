@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workflows.engine.errors import NodeError
+from workflows.engine.node import Outside
 
 MOST_BYTES = 256 * 1024 * 1024
 MOST_FILES = 10_000
@@ -20,12 +21,16 @@ OFF_WHY = (
 
 
 class Roots:
-    """The folders an administrator opened. Raises NodeError at once when there are none."""
+    """The folders an administrator opened. Raises NodeError at once when there are none.
 
-    def __init__(self, folders: Sequence[str]) -> None:
+    The product's own folders (`closed`) stay closed below a root; a root inside one is open.
+    """
+
+    def __init__(self, folders: Sequence[str], closed: Sequence[str] = ()) -> None:
         if not folders:
             raise NodeError(OFF, description=OFF_WHY)
         self.folders = [Path(os.path.realpath(folder)) for folder in folders]
+        self.closed = [Path(os.path.realpath(folder)) for folder in closed]
 
     def path(self, wanted: str) -> Path:
         """Return the real path behind a path; NodeError when it is not below a root."""
@@ -37,8 +42,13 @@ class Roots:
         return path
 
     def holds(self, path: Path) -> bool:
-        """Whether a real path is below a root."""
-        return any(path.is_relative_to(folder) for folder in self.folders)
+        """Whether a real path is below a root, and not inside what is closed there."""
+        closed = [folder for folder in self.closed if path.is_relative_to(folder)]
+        return any(
+            path.is_relative_to(root)
+            and all(root != folder and root.is_relative_to(folder) for folder in closed)
+            for root in self.folders
+        )
 
     def refusal(self, wanted: str) -> NodeError:
         """Return the error for a path outside; the same whether or not the file exists."""
@@ -47,6 +57,11 @@ class Roots:
             description="Allowed are files below: "
             f"{', '.join(map(str, self.folders))}. WHOOSH_FILE_ROOTS names these folders.",
         )
+
+    @classmethod
+    def of(cls, outside: Outside) -> "Roots":
+        """Return the folders that are open to a run."""
+        return cls(outside.file_roots, outside.own_folders)
 
     def read(self, wanted: str) -> tuple[Path, bytes]:
         """Return a file's real path and bytes."""
@@ -92,7 +107,8 @@ class Roots:
             return []  # a relative pattern looks below the folder the server runs in
         wanted = [one.split("/") if one else [] for one in _alternatives(rest)]
         found = []
-        for path, names in _files_below(start):
+        deepest = None if any("**" in one for one in wanted) else max(map(len, wanted))
+        for path, names in _files_below(start, deepest):
             if not any(_fits(one, names) for one in wanted):
                 continue
             if self.holds(Path(os.path.realpath(path))):
@@ -113,11 +129,14 @@ def _split(pattern: str) -> tuple[Path, str]:
     return Path(os.path.realpath(start)), rest
 
 
-def _files_below(start: Path) -> Iterator[tuple[str, list[str]]]:
+def _files_below(start: Path, deepest: int | None) -> Iterator[tuple[str, list[str]]]:
+    """Yield files and the names that lead to them, at most this many names deep."""
     if start.is_file():
         yield str(start), []
-    for folder, _, names in os.walk(start):
+    for folder, folders, names in os.walk(start):
         inside = [one for one in os.path.relpath(folder, start).split("/") if one != "."]
+        if deepest is not None and len(inside) + 1 >= deepest:
+            folders.clear()
         for name in names:
             yield os.path.join(folder, name), [*inside, name]
 

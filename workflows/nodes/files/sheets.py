@@ -1,10 +1,9 @@
 """Writing spreadsheets: xlsx, xls and ods. A text stays text: it never becomes a formula."""
 
+import html
 import io
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from workflows.engine.errors import NodeError
 
@@ -81,11 +80,14 @@ _ODS_TAIL = "</office:spreadsheet></office:body></office:document-content>"
 
 def write_ods(rows: Sequence[Row], name: str, compressed: bool) -> bytes:
     """Return an OpenDocument spreadsheet of one sheet (OASIS ODF 1.2)."""
+    import zipfile
+
     lines = [
         f"<table:table-row>{''.join(_ods_cell(cell) for cell in row)}</table:table-row>"
         for row in rows
     ]
-    table = f"<table:table table:name={quoteattr(name)}>{''.join(lines)}</table:table>"
+    head = f'<table:table table:name="{html.escape(name)}">'
+    table = f"{head}{''.join(lines)}</table:table>"
     made = io.BytesIO()
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     with zipfile.ZipFile(made, "w") as archive:
@@ -105,7 +107,8 @@ def _ods_cell(cell: Any) -> str:
         typed = f'office:value-type="float" office:value="{cell!r}"'
     else:
         typed = 'office:value-type="string"'
-    lines = "".join(f"<text:p>{escape(line)}</text:p>" for line in _xml_text(cell).split("\n"))
+    words = html.escape(_xml_text(cell), quote=False)
+    lines = "".join(f"<text:p>{line}</text:p>" for line in words.split("\n"))
     return f"<table:table-cell {typed}>{lines}</table:table-cell>"
 
 

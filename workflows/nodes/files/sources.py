@@ -27,6 +27,8 @@ async def read_table(
     `kind` is csv, or anything else: a spreadsheet goes by its bytes, as spreadsheet programs do.
     """
     if kind == "csv":
+        if data.startswith((_ZIP, _OLE)):
+            raise NodeError("The file is no CSV but a spreadsheet: choose its own kind.")
         return read_csv(_text(data, options, bom=options.get("enableBOM") is True), _form(options))
     wanted = str(options.get("range") or "").strip()
     if data.startswith((_ZIP, _OLE)):

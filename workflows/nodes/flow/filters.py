@@ -35,6 +35,7 @@ def filter_fields(first_top: float, *options: Field) -> tuple[Field, ...]:
 def test_of(context: Context, raw: Any) -> Test:
     """Return the test of a stored filter, by item index."""
     if isinstance(raw, Mapping):
+        raw = {**raw, "options": {**_asked(context), **(raw.get("options") or {})}}
         return compiled(raw, context.reader, context.scope.timezone)
     read = context.reader(raw)
 
@@ -45,6 +46,21 @@ def test_of(context: Context, raw: Any) -> Test:
         return compiled(found, lambda value: lambda _: value, context.scope.timezone)(index)
 
     return test
+
+
+def _asked(context: Context) -> dict[str, Any]:
+    """Return how to compare as the node's own switches say.
+
+    n8n keeps a copy with the conditions, which wins; a document made by hand may lack it.
+    """
+    options = context.parameters.get("options")
+    given = {**(options if isinstance(options, Mapping) else {}), **context.node.parameters}
+    found: dict[str, Any] = {}
+    if isinstance(given.get("ignoreCase"), bool):
+        found["caseSensitive"] = not given["ignoreCase"]
+    if isinstance(given.get("looseTypeValidation"), bool):
+        found["typeValidation"] = "loose" if given["looseTypeValidation"] else "strict"
+    return found
 
 
 def sorted_by(context: Context, test: Test) -> Outputs:

@@ -44,9 +44,9 @@ FIELDS = (
         replace(LOOSE, versions=since(3.1)),
         collection(
             "options", "Options",
-            Field(
-                "fallbackOutput", "Fallback Output", "choice", "none",
-                hint="Where items go that no rule matches: none, extra, or an output's number.",
+            choice(
+                "fallbackOutput", "Fallback Output", {"none": "None", "extra": "Extra Output"},
+                "none", hint="Where items go that no rule matches; or the number of an output.",
             ),
             IGNORE_CASE,
             replace(LOOSE, default=True, versions=before(3.1)),
@@ -82,7 +82,7 @@ def _values(
 
 def _fields(version: int) -> tuple[Field, ...]:
     first = "number" if version == 1 else "string"
-    fallback = "-1 for none" if version == 1 else "-1 for none, extra for one more"
+    fallback = {-1: "None"} if version == 1 else {-1: "None", "extra": "Extra"}
     amount = () if version == 1 else (number("outputsAmount", "Outputs Amount", 4),)
     return (
         MODE,
@@ -94,9 +94,9 @@ def _fields(version: int) -> tuple[Field, ...]:
         *_values("dateTime", DATES, "after", version),
         *_values("number", ORDER, "smaller", version),
         *_values("string", BY_TEXT, "equal", version),
-        Field(
-            "fallbackOutput", "Fallback Output", "choice", -1, when={"mode": ["rules"]},
-            hint=f"Where items go that no rule matches: an output's number, {fallback}.",
+        choice(
+            "fallbackOutput", "Fallback Output", fallback, -1, when={"mode": ["rules"]},
+            hint="Where items go that no rule matches; or the number of an output.",
         ),
     )  # fmt: skip
 

@@ -161,13 +161,11 @@ def summarize(context: Context, *, must_exist: bool, as_text: bool) -> Items:
     """Work out sums, counts and lists for all items, or for each group."""
     items, dots = context.items, has_dots(context)
     summaries = summarizing.read(context.value("fieldsToSummarize.values", 0, []))
-    for name in summarizing.missing(items, summaries, dots=dots):
-        if not must_exist:
-            context.warn(f"The field '{name}' does not exist in any items")
-        elif context.value("options.continueIfFieldNotFound", 0, False):
-            return []
-        else:
-            raise NodeError(f"The field '{name}' does not exist in any items")
+    missing = summarizing.missing(items, summaries, dots=dots)
+    if missing and must_exist:
+        raise summarizing.FieldMissing(f"The field '{missing[0]}' does not exist in any items")
+    for name in missing:
+        context.warn(f"The field '{name}' does not exist in any items")
     fields = names(context.value("fieldsToSplitBy", 0, ""), "Fields to Split By")
     skip = bool(context.value("options.skipEmptySplitFields", 0, False))
     grouped = summarizing.groups(items, fields, dots=dots, as_text=as_text, skip_empty=skip)

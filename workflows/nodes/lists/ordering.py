@@ -1,11 +1,14 @@
 """Order and sameness of JSON values as JavaScript has them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from workflows.engine.values import UNDEFINED
 
 NAN = float("nan")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|Infinity)", re.ASCII)
+BASED = re.compile(r"0([xX][0-9a-fA-F]{1,256}|[bB][01]{1,1024}|[oO][0-7]{1,512})")
 
 
 def less(left: Any, right: Any) -> bool:
@@ -53,12 +56,14 @@ def number(value: Any) -> float:
         return value
     if value is None:
         return 0
-    if not isinstance(value, str) or "_" in value:
+    if not isinstance(value, str):
         return NAN
-    try:
-        return float(value.strip() or 0)
-    except ValueError:
-        return NAN
+    value = value.strip()
+    if NUMBER.fullmatch(value):
+        return float(value)
+    if BASED.fullmatch(value):
+        return int(value, 0)
+    return NAN if value else 0
 
 
 def same(value: Any) -> Any:

@@ -51,17 +51,36 @@ def _comparison(columns: Sequence[Column], descending: Sequence[bool]) -> Any:
 
     Python's sort and V8's are the same algorithm, so even such an order comes out the same.
     """
+    keyed = [([_keyed(value) for value in column], column) for column in columns]
 
     def compare(left: int, right: int) -> int:
-        for column, descends in zip(columns, descending, strict=True):
-            a, b = column[left], column[right]
-            if a is b or same(a) == same(b):
-                continue
-            sign = -1 if less(a, b) else 1 if less(b, a) else 0
-            return -sign if descends else sign
+        for (keys, column), descends in zip(keyed, descending, strict=True):
+            (kind, a), (other, b) = keys[left], keys[right]
+            if kind and kind == other:
+                sign = -1 if a < b else 1 if b < a else None
+            else:
+                sign = _loosely(column[left], column[right])
+            if sign is not None:
+                return -sign if descends else sign
         return 0
 
     return compare
+
+
+def _keyed(value: Any) -> tuple[int, Any]:
+    """Return a value's kind (1 number, 2 text, 0 other) and what to compare it by in its kind."""
+    if isinstance(value, str):
+        return 2, units(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
+        return 1, value
+    return 0, None
+
+
+def _loosely(a: Any, b: Any) -> int | None:
+    """Compare values of different kinds; None when they are the same."""
+    if a is b or same(a) == same(b):
+        return None
+    return -1 if less(a, b) else 1 if less(b, a) else 0
 
 
 def _missing(name: str, dots: bool) -> NodeError:

@@ -25,6 +25,10 @@ PREFIXES = {
 INDEX = re.compile(r"0|[1-9]\d{0,9}")
 
 
+class FieldMissing(NodeError):
+    """No item has a field that is to be summarized."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """One value to work out: an aggregation of a field's values."""
@@ -173,7 +177,7 @@ def empty(value: Any) -> bool:
 
 def _kept(summary: Summary, found: list[Any]) -> list[Any]:
     if summary.keep_empty:
-        return [None if value is UNDEFINED else value for value in found]
+        return found
     return [value for value in found if not empty(value)]
 
 
@@ -211,8 +215,12 @@ def _concatenate(summary: Summary, found: list[Any]) -> Any:
     )
 
 
+def _append(summary: Summary, found: list[Any]) -> Any:
+    return [None if value is UNDEFINED else value for value in _kept(summary, found)]
+
+
 AGGREGATIONS: dict[str, Callable[[Summary, list[Any]], Any]] = {
-    "append": _kept,
+    "append": _append,
     "average": _average,
     "concatenate": _concatenate,
     "count": lambda summary, found: len(_kept(summary, found)),

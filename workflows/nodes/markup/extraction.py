@@ -92,7 +92,7 @@ def _value(found: Sequence[LexborNode], one: Mapping[str, Any], plain: bool) -> 
     first = found[0]
     if how == "text":
         skip = tuple(filter(None, map(str.strip, str(one.get("skipSelectors") or "").split(","))))
-        return plain_text(first.inner_html or "", skip)
+        return plain_text(first, skip)
     if how == "html":
         return first.inner_html or None
     attributes = {name: value or "" for name, value in first.attributes.items()}

@@ -159,10 +159,10 @@ def _text(value: Any) -> str:
 
 
 BLOCK_TAG = re.compile(
-    r"([^\n])</?(?:h|br|p|ul|ol|li|blockquote|section|table|tr|div)[^>]*>([^\n])", re.IGNORECASE
+    r"([^\n])</?(?:h|br|p|ul|ol|li|blockquote|section|table|tr|div)[^<>]*>([^\n])", re.IGNORECASE
 )
 
 
 def snippet(html: str) -> str:
     """Return HTML as plain text: its tags left out, a line for each block."""
-    return unescape(re.sub(r"<[^>]*>", "", BLOCK_TAG.sub(r"\1\n\2", html))).strip()
+    return unescape(re.sub(r"<[^<>]*>", "", BLOCK_TAG.sub(r"\1\n\2", html))).strip()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from selectolax.lexbor import LexborNode
 
-from workflows.nodes.markup.tree import children, parse, raw_text
+from workflows.nodes.markup.tree import children, not_too_deep, parse, raw_text
 
 BLOCK_TAGS = """
     address article aside audio blockquote body canvas center dd dir div dl dt fieldset
@@ -19,7 +19,7 @@ SILENT_TAGS = """
 BLOCKS, SILENT = frozenset(BLOCK_TAGS.split()), frozenset(SILENT_TAGS.split())
 DOCTYPE = re.compile(r"\s*<!doctype[^>]*>(\s*)", re.IGNORECASE)
 SPECIAL = re.compile(r"[\\`*_~\[\]]")
-LINE_START = re.compile(r"^(\s*?)(\+\s|[=>-]|#{1,6}\s)|(\d+)(\.\s)", re.MULTILINE)
+LINE_START = re.compile(r"^(\s*?)(\+\s|[=>-]|#{1,6}\s)|(?<!\d)(\d+)(\.\s)", re.MULTILINE)
 IN_LINK = str.maketrans({"(": "%28", ")": "%29", "_": "%5F", "*": "%2A"})
 HEADING = re.compile(r"h[1-6]")
 
@@ -44,14 +44,15 @@ class Style:
 
 
 def markdown(html: str, style: Style) -> str:
-    """Return HTML as Markdown."""
+    """Return HTML as Markdown; NodeError where it is nested too deeply."""
     tree = parse(html)
     writer = Writer(style)
     doctype = DOCTYPE.match(html)
     if doctype and doctype[1]:
         writer.add(" ")  # the space behind a doctype is text to n8n
     if tree.root is not None:
-        writer.visit(tree.root, Place())
+        with not_too_deep():
+            writer.visit(tree.root, Place())
     return writer.finished()
 
 
@@ -127,7 +128,7 @@ class Writer:
         """Return all that was written."""
         text = "".join(self.parts[0])
         if self.style.references:
-            text += "" if text.endswith("\n") else "\n"
+            text = text.rstrip("\n") + "\n"
             text += "".join(f"\n[{n}]: {url}" for n, url in enumerate(self.addresses, 1))
         if self.style.newlines:
             text = re.sub(r"\n\s*", lambda m: _last_lines(m[0], self.style.newlines), text)

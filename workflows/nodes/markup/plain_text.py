@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
 
-from workflows.nodes.markup.tree import children, parse, raw_text, select
+from workflows.nodes.markup.tree import children, not_too_deep, raw_text, select
 
 WIDTH = 80
 SPACES = re.compile(r"[ \t\r\n\f\u200b]+")
@@ -18,12 +18,15 @@ HEADINGS = {"h1": 3, "h2": 3, "h3": 3, "h4": 2, "h5": 2, "h6": 2}
 SILENT = ("script", "style", "noscript", "template", "head", "title")
 
 
-def plain_text(html: str, skip: tuple[str, ...] = ()) -> str:
-    """Return the text of HTML, without what the `skip` selectors find."""
-    tree = parse(html)
-    skipped = {one.mem_id for selector in skip for one in select(tree, selector)}
-    body = tree.body
-    return "" if body is None else Layout(skipped).of(body)
+def plain_text(element: LexborNode, skip: tuple[str, ...] = ()) -> str:
+    """Return the text inside an element, without what the `skip` selectors find in it.
+
+    Raises:
+        NodeError: it is nested too deeply.
+    """
+    skipped = {one.mem_id for selector in skip for one in select(element, selector)}
+    with not_too_deep():
+        return Layout(skipped).of(element)
 
 
 @dataclass

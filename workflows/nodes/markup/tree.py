@@ -1,7 +1,8 @@
 """HTML as a tree, and finding elements in it by CSS selectors with jQuery's additions."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
@@ -78,6 +79,15 @@ def _filtered(found: Elements, name: str, argument: str, selector: str) -> Eleme
         }
         return cuts[name]()
     return {"first": found[:1], "last": found[-1:], "even": found[::2], "odd": found[1::2]}[name]
+
+
+@contextmanager
+def not_too_deep() -> Iterator[None]:
+    """Tell of HTML that is nested deeper than it can be walked."""
+    try:
+        yield
+    except RecursionError:
+        raise NodeError("The HTML is nested too deeply to be read") from None
 
 
 def children(node: LexborNode) -> list[LexborNode]:

@@ -7,6 +7,8 @@ from xml.parsers import expat
 
 from workflows.engine.errors import NodeError
 
+DEEPEST = 200
+"""Levels of elements; deeper values could not be written again."""
 BLANK = re.compile(r"\s*")
 
 
@@ -90,6 +92,8 @@ class _Builder:
                     self._assign(element.values, key, value)
             else:
                 element.values[shape.attributes] = given
+        if len(self.stack) == DEEPEST:
+            raise NodeError(f"The XML is nested more than {DEEPEST} levels deep")
         self.stack.append(element)
 
     def characters(self, text: str) -> None:

@@ -41,13 +41,13 @@ def items_of(value: Any) -> Items:
     """
     if value is None:
         return []
-    if _is_object(value):
+    listed = isinstance(value, list)
+    if not listed:
         value = [value]
-    if not isinstance(value, list):
-        raise NodeError("Code doesn't return items properly", description=WANTED)
     if not all(_is_object(one) for one in value):
         raise NodeError("Code doesn't return items properly", description=WANTED)
-    if any(not ITEM_KEYS.isdisjoint(one) for one in value):
+    # One object by itself may have more keys; they are left out (n8n).
+    if listed and any(not ITEM_KEYS.isdisjoint(one) for one in value):
         for place, one in enumerate(value):
             _check_keys(one, place)
     made = wrapped(value)

@@ -4,10 +4,11 @@ import json as json_text
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import Message
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import orjson
 
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items
@@ -55,6 +56,8 @@ class Got:
     @property
     def text(self) -> str:
         """The body as text, in the charset the server told or the one it looks like."""
+        from email.message import Message  # heavy
+
         message = Message()
         message["content-type"] = str(self.headers.get("content-type") or "text/plain")
         charset = message.get_content_charset() or ""
@@ -88,7 +91,7 @@ class Got:
         if not text.strip():
             return ""
         try:
-            return json_text.loads(text)
+            return orjson.loads(text)
         except ValueError as error:
             raise NodeError(
                 'Response body is not valid JSON. Change "Response Format" to "Text"',
@@ -113,6 +116,8 @@ class Got:
     @property
     def file_name(self) -> str:
         """The name the server gives the file, or the end of the address."""
+        from email.message import Message  # heavy
+
         told = Message()
         told["content-disposition"] = str(self.headers.get("content-disposition") or "")
         try:

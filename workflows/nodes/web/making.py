@@ -7,6 +7,7 @@ from typing import Any
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item
 from workflows.engine.node import Context
+from workflows.engine.values import UNDEFINED
 from workflows.nodes.files import blobs
 from workflows.nodes.web.request import (
     Body,
@@ -141,7 +142,7 @@ def taking_of(context: Context, index: int) -> Taking:
 
 def whole(value: Any, default: int, what: str) -> int:
     """Return a number of an option; the default for none, NodeError for what is no number."""
-    if value is None or value == "":
+    if value is None or value == "" or value is UNDEFINED:
         return default
     try:
         return max(int(float(value)), 0)

@@ -1,5 +1,7 @@
 """The parameters of the HTTP Request node: versions 1 and 2, and those since 3."""
 
+from typing import Any
+
 from workflows.engine.parameters import (
     Condition,
     Field,
@@ -46,7 +48,7 @@ def _authentication(versions: Condition | None = None) -> tuple[Field, ...]:
 _PAIR = (text("name", "Name"), text("value", "Value"))
 
 
-def _parameters(name: str, label: str, **more: object) -> Field:
+def _parameters(name: str, label: str, **more: Any) -> Field:
     return groups(name, label, group("parameters", "Parameter", *_PAIR), **more)
 
 
@@ -221,7 +223,7 @@ _BY_FIELDS, _BY_JSON = {"jsonParameters": [False]}, {"jsonParameters": [True]}
 _SENDING = {"requestMethod": ["PATCH", "POST", "PUT", "DELETE"]}
 
 
-def _old_parameters(name: str, label: str, **when: list[object]) -> Field:
+def _old_parameters(name: str, label: str, **when: Any) -> Field:
     return groups(
         name, label, group("parameter", "Parameter", *_PAIR), when={**_BY_FIELDS, **when}
     )  # fmt: skip

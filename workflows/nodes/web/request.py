@@ -1,12 +1,13 @@
 """Requests of the HTTP Request node: what to send, made from a node's parameters."""
 
-import json as json_text
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import orjson
 
 from workflows.engine.errors import NodeError
 from workflows.engine.values import UNDEFINED, dumps, plain
@@ -116,7 +117,7 @@ def word(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return value if isinstance(value, str) else dumps(value).decode()
+    return str(value) if isinstance(value, str) else dumps(value).decode()
 
 
 def _multipart(values: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -201,7 +202,7 @@ def json_value(value: Any, what: str) -> Any:
     if not isinstance(value, str):
         return None if value is UNDEFINED else plain(value)
     try:
-        return json_text.loads(value)
+        return orjson.loads(value)
     except ValueError as error:
         raise NodeError(
             f"JSON parameter needs to be valid JSON: {what}", description=str(error)

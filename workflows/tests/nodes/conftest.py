@@ -19,7 +19,9 @@ class Memory:
 
     timezone = "UTC"
     file_roots: Sequence[str] = ()
+    own_folders: Sequence[str] = ()
     python = False
+    run_key = "run 7"
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}

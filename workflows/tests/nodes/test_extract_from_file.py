@@ -50,6 +50,11 @@ def test_a_bad_csv_line_is_named_or_skipped(extract):
     assert values(extract(bad, skipRecordsWithErrors=skip)) == [{"a": "3", "b": "4"}]
 
 
+def test_a_spreadsheet_is_not_taken_for_csv(extract):
+    with pytest.raises(NodeError, match="no CSV but a spreadsheet"):
+        extract(book(lambda page: page.write(0, 0, "a")))
+
+
 def test_a_delimiter_of_two_signs_is_refused(extract):
     with pytest.raises(NodeError, match="no single character"):
         extract(b"a", delimiter="::")
@@ -112,6 +117,12 @@ def test_what_is_no_spreadsheet_is_refused(extract):
 def test_json_that_is_none_is_refused(extract):
     with pytest.raises(NodeError, match="The file's data is not valid JSON"):
         extract(b"{", "fromJson")
+
+
+@pytest.mark.parametrize("text", [b"[" * 200_000, b"NaN", b'{"a":1} trailing'])
+def test_json_that_only_python_would_take_is_refused(extract, text):
+    with pytest.raises(NodeError, match="not valid JSON"):
+        extract(text, "fromJson")
 
 
 def test_an_item_without_the_file_is_refused(run):

@@ -105,6 +105,18 @@ def test_a_link_that_leads_outside_is_refused(run, root):
         selected(run, f"{root}/up/*.txt")
 
 
+def test_the_products_own_folders_stay_closed_below_a_root(run, outside, root):
+    outside.own_folders = (str(root / "in"),)
+    with pytest.raises(NodeError, match="is not allowed"):
+        run(ReadBinaryFile, {"filePath": str(root / "in" / "c.json")})
+    assert names(selected(run, f"{root}/**/*.json")) == ["b.json"]
+    outside.file_roots = (str(root / "in"),)
+    with pytest.raises(NodeError, match="is not allowed"):
+        run(ReadBinaryFile, {"filePath": str(root / "in" / "c.json")})
+    outside.file_roots = (str(root / "in" / "deep"),)
+    assert names(selected(run, f"{root}/in/deep/*.json")) == ["d.json"]
+
+
 def test_a_link_to_another_place_inside_is_followed(run, outside, root):
     (root / "same.txt").symlink_to(root / "a.txt")
     (items,) = run(ReadBinaryFile, {"filePath": str(root / "same.txt")})

@@ -35,7 +35,7 @@ def test_a_note_gives_nothing(run):
     [
         ({"errorMessage": "Enough"}, "^Enough$"),
         ({"errorType": "errorObject", "errorObject": '{"code": 7, "message": "boo"}'}, "^boo$"),
-        ({"errorType": "errorObject", "errorObject": {"n": 7}}, '^{"n":7}$'),
+        ({"errorType": "errorObject", "errorObject": {"n": 7}}, '^Error: {"n":7}$'),
         ({"errorType": "errorObject", "errorObject": "{"}, "not valid JSON"),
     ],
 )

@@ -49,6 +49,14 @@ def test_an_item_that_cannot_be_compared_is_false_where_the_node_goes_on(sort, o
     assert sort(If, [7, "x"], onError=on_error) == [[7], ["x"]]
 
 
+def test_the_switches_of_the_node_count_where_the_conditions_have_no_copy(run):
+    asked = {"type": "string", "operation": "equals"}
+    row = {"leftValue": "A", "rightValue": "a", "operator": asked}
+    given = {"conditions": {"conditions": [row]}}
+    assert len(run(Filter, given)[0]) == 1
+    assert len(run(Filter, given | {"options": {"ignoreCase": False}})[0]) == 0
+
+
 def test_an_item_keeps_its_place_as_its_pair(run):
     given = {"conditions": {"conditions": [], "combinator": "and"}}
     (kept, _) = run(If, given, [{"a": 1}, {"a": 2}])

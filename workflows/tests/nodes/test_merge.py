@@ -114,6 +114,36 @@ def test_positions_are_joined_and_the_rest_kept_where_asked(run):
     assert (items[1]["json"], items[1]["pairedItem"]) == ({"a": 2}, [{"item": 1}])
 
 
+def test_version_two_gives_what_one_input_has_when_the_other_is_empty(run):
+    given = {"mode": "combine", "combinationMode": "mergeByPosition"}
+    assert fields(merged(run, [[{"a": 1}], []], 2, **given)) == [{"a": 1}]
+    options = {"includeUnpaired": True}
+    items = merged(run, [[{"a": 1}, {"a": 2}], [{"b": 1}]], 2, options=options, **given)
+    assert items[1] == {"json": {"a": 2}, "pairedItem": {"item": 1}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "left", "right"),
+    [
+        ("keepMatches", [], []),
+        ("keepNonMatches", [{"id": 1}], [{"id": 1}]),
+        ("keepEverything", [{"id": 1}], [{"id": 1}]),
+        ("enrichInput1", [{"id": 1}], []),
+        ("enrichInput2", [], [{"id": 1}]),
+    ],
+)
+def test_an_empty_input_leaves_the_other_as_it_is(run, mode, left, right):
+    given = {"mode": "combine", "fieldsToMatchString": "id", "joinMode": mode}
+    assert fields(merged(run, [[{"id": 1}], []], **given)) == left
+    assert fields(merged(run, [[], [{"id": 1}]], **given)) == right
+
+
+def test_the_preferred_input_wins_by_position(run):
+    given = {"mode": "combine", "combineBy": "combineByPosition", "options": clash("preferInput1")}
+    (one,) = merged(run, [[{"a": 1}], [{"a": 2, "b": 3}]], **given)
+    assert one == {"json": {"a": 1, "b": 3}, "pairedItem": [{"item": 0}, {"item": 0, "input": 1}]}
+
+
 def test_all_are_combined_with_all(run):
     given = {"mode": "combine", "combineBy": "combineAll"}
     items = merged(run, [[{"a": 1}, {"a": 2}], [{"b": 1}, {"a": 3}]], **given)
@@ -121,7 +151,7 @@ def test_all_are_combined_with_all(run):
 
 
 def test_too_many_combinations_are_refused(run, monkeypatch):
-    monkeypatch.setattr("workflows.nodes.merge.MOST", 3)
+    monkeypatch.setattr("workflows.nodes.flow.combining.MOST", 3)
     with pytest.raises(NodeError, match="All combinations of 2 and 2 items are more than 3"):
         merged(run, [[{}, {}], [{}, {}]], mode="combine", combineBy="combineAll")
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from whoosh_site.core.addresses import Policy
@@ -14,6 +14,7 @@ from workflows.engine.scripts import Column, NoScripts, Scope
 from workflows.nodes.http_request import HttpRequest
 from workflows.tests.nodes.conftest import Memory, make_context
 
+JSON = "Content-Type: application/json"
 Words = Mapping[str, Callable[[Any], Any]]
 
 
@@ -84,7 +85,7 @@ def called(
     policy: Policy = anywhere,
     words: Words | None = None,
     files: Mapping[str, tuple[str, str, bytes]] | None = None,
-    execution: Mapping[str, Any] | None = None,
+    run_key: str = "run 7",
     **flags: Any,
 ) -> Called:
     """Run the node; `{}` in its URL becomes the server's address.
@@ -94,6 +95,7 @@ def called(
 
     async def run() -> Called:
         outside = WebMemory(policy)
+        outside.run_key = run_key
         binary = {
             field: await outside.keep(data, mime=mime, name=name)
             for field, (name, mime, data) in (files or {}).items()
@@ -103,7 +105,6 @@ def called(
             known = {"url": "{}/", **parameters}
             known["url"] = known["url"].replace("{}", server.url)
             context = make_context(HttpRequest, known, [given], version, outside, flags=flags)
-            context.scope = replace(context.scope, execution=execution or {"id": "7"})
             context.scripts = Spoken(words or {})
             try:
                 outputs = await HttpRequest().run(context)
@@ -112,3 +113,13 @@ def called(
         return Called(outputs[0] or [], server, outside, context.warnings)
 
     return asyncio.run(run())
+
+
+def pairs(**values: Any) -> dict[str, Any]:
+    """Return name and value fields as the node stores them."""
+    return {"parameters": [{"name": name, "value": value} for name, value in values.items()]}
+
+
+def sending(kind: str, **more: Any) -> dict[str, Any]:
+    """Return the parameters of a POST with a body."""
+    return {"method": "POST", "sendBody": True, "contentType": kind, **more}

@@ -52,6 +52,11 @@ VARIABLES = {
         "Scheme and host under which people reach the installation, such as "
         "`https://whoosh.example.org`; https switches on secure cookies and HSTS.",
     ),
+    "WHOOSH_HTTP_ALLOW": (
+        "none",
+        "Hosts, `host:port` or networks, with commas between them, that workflows may reach "
+        "although they are not public.",
+    ),
     "WHOOSH_PROCESS": ("`command`", "`web` in the web process, which sets it itself."),
     "DATABASE_URL": (
         "`whoosh.sqlite3` in the state folder",

@@ -1,0 +1,5 @@
+"""This room's entries of the side bar."""
+
+from whoosh_site.core.navigation import Entry, declare
+
+declare(Entry(6, "Workflows", "workflows", "sitemap"))

@@ -1,0 +1,30 @@
+"""Addresses of this room's pages."""
+
+from django.urls import path, re_path
+
+from workflows import views
+
+ONE = r"^workflows/(?P<pk>\d{1,18})/"
+
+urlpatterns = [
+    path("workflows/", views.workflow_list, name="workflows"),
+    path("workflows/import/", views.import_workflows, name="import-workflows"),
+    path("workflows/<int:pk>/", views.workflow_detail, name="workflow"),
+    path("workflows/<int:pk>/edit/", views.edit_workflow, name="edit-workflow"),
+    path("workflows/<int:pk>/export/", views.export_workflow, name="export-workflow"),
+    path("workflows/<int:pk>/copy/", views.copy_workflow, name="copy-workflow"),
+    path("workflows/<int:pk>/delete/", views.delete_workflow, name="delete-workflow"),
+    path("workflows/<int:pk>/diff/", views.workflow_diff, name="compare-versions"),
+    path("workflows/<int:pk>/versions/", views.workflow_versions, name="versions"),
+    path("workflows/<int:pk>/versions/<int:number>/", views.workflow_detail, name="one-version"),
+    re_path(
+        ONE + r"(?P<deed>activate|deactivate|archive|bring-back)/$",
+        views.workflow_deed,
+        name="workflow-deed",
+    ),
+    re_path(
+        ONE + r"versions/(?P<number>\d{1,9})/(?P<act>restore|activate|name)/$",
+        views.version_deed,
+        name="version-deed",
+    ),
+]

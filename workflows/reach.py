@@ -16,6 +16,7 @@ from workflows.engine.items import Items
 from workflows.engine.node import Context
 from workflows.engine.scripts import CodeResult, Scripts
 from workflows.execute import Order, execute
+from workflows.scripts.python import run_python
 
 DEEPEST = 20
 """How many workflows may run inside one another."""
@@ -146,8 +147,13 @@ class Reach:
         await asyncio.sleep(seconds)
 
     async def run_python(self, source: str, items: Items, *, each: bool) -> CodeResult:
-        """Refuse: see `python`."""
-        raise NodeError("Python is disabled.")
+        """Run Python in its own confined process, where an administrator allows it."""
+        if not self.python:
+            raise NodeError(
+                "Python is disabled",
+                description="An administrator can enable it; JavaScript is always there.",
+            )
+        return await run_python(source, items, each=each)
 
     # -- other workflows -------------------------------------------------------------------------
 

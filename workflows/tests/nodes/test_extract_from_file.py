@@ -167,6 +167,14 @@ def test_the_other_files_stay_and_the_source_may(extract):
     assert (one["json"], list(one["binary"])) == ({"kept": 1, "data": "hi"}, ["data", "other"])
 
 
-def test_a_calendar_that_is_none_is_refused(extract):
-    with pytest.raises(NodeError, match="no calendar"):
-        extract(b"hello", "fromIcs")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello",
+        "BEGIN:VCALENDAR\nEND:VCALENDAR\n" * 2,
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:soon\nEND:VEVENT\nEND:VCALENDAR\n",
+    ],
+)
+def test_a_calendar_that_is_none_is_refused(extract, text):
+    with pytest.raises(NodeError, match="no calendar that can be read"):
+        extract(text.encode(), "fromIcs")

@@ -55,7 +55,7 @@ async def run_document(
         memories=_memories,
         timezone=given.timezone or settings.TIME_ZONE,
         file_roots=settings.FILE_ROOTS,
-        own_folders=[str(settings.VAR), str(settings.BASE_DIR)],
+        own_folders=[str(settings.VAR), str(settings.ROOT)],
         http_allow=settings.HTTP_ALLOW,
         run_key=given.run_key,
     )

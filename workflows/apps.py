@@ -13,6 +13,14 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the shelves of this room."""
-        modules = ("permissions", "kinds", "live", "navigation", "scripts.health", "search")
+        modules = (
+            "permissions",
+            "kinds",
+            "live",
+            "navigation",
+            "reference",
+            "scripts.health",
+            "search",
+        )
         for module in modules:
             importlib.import_module(f"workflows.{module}")

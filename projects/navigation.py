@@ -3,6 +3,6 @@
 from whoosh_site.core.navigation import Entry, declare
 
 declare(
-    Entry(7, "Tasks", "tasks", "checklist"),
-    Entry(8, "Projects", "projects", "folder"),
+    Entry(8, "Tasks", "tasks", "checklist"),
+    Entry(9, "Projects", "projects", "folder"),
 )

@@ -15,7 +15,7 @@ class Tasks(Finder):
 
     key = "tasks"
     title = "Tasks"
-    order = 5
+    order = 6
 
     def find(self, user: User, text: str) -> Iterable[Hit]:
         """Match the number exactly, or any part of the texts."""
@@ -32,7 +32,7 @@ class Projects(Finder):
 
     key = "projects"
     title = "Projects"
-    order = 6
+    order = 7
 
     def find(self, user: User, text: str) -> Iterable[Hit]:
         """Match any part."""

@@ -226,6 +226,8 @@ SPECTACULAR_SETTINGS = {
         "TaskSource": "projects.models.tasks.Task.Source",
         "AttemptState": "projects.models.tasks.Attempt.State",
         "SameName": ["copy", "version"],
+        "ExecutionStatus": "workflows.models.executions.Execution.State",
+        "ExecutionSource": "workflows.models.executions.Execution.Source",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -14,13 +14,8 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         """Fill the shelves of this room."""
         modules = (
-            "permissions",
-            "kinds",
-            "live",
-            "navigation",
-            "reference",
-            "scripts.health",
-            "search",
-        )
+            "kinds", "live", "navigation", "panels", "permissions", "reference", "scripts.health",
+            "search", "tasks",
+        )  # fmt: skip
         for module in modules:
             importlib.import_module(f"workflows.{module}")

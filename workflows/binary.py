@@ -8,6 +8,7 @@ only in the runs this run may see: an id somebody made up, or copied from elsewh
 import asyncio
 import base64
 import binascii
+import io
 import os
 import re
 import secrets
@@ -15,7 +16,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from workflows.engine.errors import NodeError
 from workflows.nodes.files.kinds import record as described
@@ -74,6 +75,15 @@ class Binaries:
             with await asyncio.to_thread(open, self._path(record), "rb") as file:
                 while piece := await asyncio.to_thread(file.read, PIECE):
                     yield piece
+        except OSError as error:
+            raise _unknown() from error
+
+    def open(self, record: Mapping[str, Any]) -> BinaryIO:
+        """Return a file to read a record from; NodeError when this run does not hold it."""
+        if "id" not in record and isinstance(record.get("data"), str):
+            return io.BytesIO(_inline(record["data"]))
+        try:
+            return self._path(record).open("rb")
         except OSError as error:
             raise _unknown() from error
 

@@ -8,7 +8,9 @@ from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.forms import ManyFiles, Styled
 from whoosh_site.core.models.people import Team, User
 from workflows import services
+from workflows.engine.document import Document
 from workflows.models import Workflow
+from workflows.n8n.picture import STICKY
 from workflows.n8n.reading import Given, decoded
 
 MOST_FILES = 100
@@ -115,3 +117,50 @@ class WorkflowForm(Styled, forms.Form):
     def clean_tags(self) -> list[str]:
         """Return the words."""
         return [word.strip() for word in self.cleaned_data["tags"].split(",") if word.strip()]
+
+
+class RunForm(Styled, forms.Form):
+    """How to run a version of a workflow."""
+
+    input = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 4, "spellcheck": "false", "class": "form-control wh-code"}
+        ),
+        help_text="JSON: an object, a list of objects, or nothing.",
+    )
+    file = forms.FileField(required=False, label="Or a file with it")
+    start = forms.ChoiceField(required=False, label="Start at")
+    until = forms.ChoiceField(required=False, label="Only to")
+    pins = forms.BooleanField(required=False, label="Use pinned data")
+    version = forms.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, widget=forms.HiddenInput
+    )
+
+    def __init__(self, document: Document, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        specs = document.nodes.values()
+        names = [(spec.name, spec.name) for spec in specs if spec.short_type != STICKY]
+        found = document.start()
+        first = found.name if found else "no trigger"
+        self.fields["start"].choices = [("", f"The trigger ({first})"), *names]
+        self.fields["until"].choices = [("", "The end"), *names]
+        if not document.pins:
+            del self.fields["pins"]
+
+    def clean(self) -> dict[str, Any]:
+        """Read what it starts with, of the file or the text."""
+        data = super().clean() or {}
+        field = "file" if data.get("file") else "input"
+        try:
+            text = decoded(data["file"].read()) if data.get("file") else data.get("input") or ""
+            data["items"] = services.parse_items(text)
+        except WhooshError as error:
+            self.add_error(field, error.message.removeprefix("input: "))
+        return data
+
+    def wishes(self) -> dict[str, Any]:
+        """Return what `services.start_execution` is told."""
+        data = self.cleaned_data
+        return {name: data[name] for name in ("items", "start", "until", "pins") if name in data}

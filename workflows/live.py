@@ -15,8 +15,7 @@ def tell(workflow: Workflow) -> None:
 
 def tell_execution(execution: Execution) -> None:
     """Let the pages that show this run know that it changed."""
-    names = ("executions", f"execution:{execution.pk}", f"workflow:{execution.workflow_id}")
-    live.announce(*names, teams=[execution.team_id])
+    live.announce("executions", f"execution:{execution.pk}", teams=[execution.team_id])
 
 
 @topics.topics.add

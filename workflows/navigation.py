@@ -2,4 +2,7 @@
 
 from whoosh_site.core.navigation import Entry, declare
 
-declare(Entry(6, "Workflows", "workflows", "sitemap"))
+declare(
+    Entry(6, "Workflows", "workflows", "sitemap"),
+    Entry(7, "Executions", "executions", "timeline"),
+)

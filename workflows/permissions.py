@@ -6,7 +6,8 @@ from whoosh_site.core.permissions import ANYBODY, Rule, declare
 
 declare(
     {
-        "execution.start": Rule(Scope.WRITE, Role.EDITOR),
+        "execution.delete": Rule(Scope.WRITE, Role.EDITOR),
+        "execution.start": Rule(Scope.RUN, Role.EDITOR),
         "execution.view": Rule(Scope.READ, ANYBODY),
         "workflow.view": Rule(Scope.READ, ANYBODY),
         "workflow.change": Rule(Scope.WRITE, Role.EDITOR),

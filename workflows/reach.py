@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
+from asgiref.sync import sync_to_async
+
 from whoosh_site.core.addresses import allowed, public_only
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.http import Answer, Door
@@ -165,7 +167,7 @@ class Reach:
             raise NodeError(
                 f"Workflows run inside one another {DEEPEST} deep: probably one calls itself."
             )
-        document = self._document(which)
+        document = await sync_to_async(self._document)(which)
         start = next(
             (
                 name

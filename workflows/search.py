@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from whoosh_site.core.models.people import User
 from whoosh_site.core.search import MOST, Finder, Hit, finders
-from workflows.models import Workflow
+from workflows.models import Execution, Workflow
 
 
 @finders.add
@@ -27,3 +27,27 @@ class Workflows(Finder):
 def _note(workflow: Workflow) -> str:
     state = "archived" if workflow.archived else "active" if workflow.active else "not active"
     return ", ".join([state, *(tag.name for tag in workflow.tags.all())])
+
+
+@finders.add
+class Executions(Finder):
+    """Executions by number, or by what went wrong."""
+
+    key = "executions"
+    title = "Executions"
+    order = 5
+
+    def find(self, user: User, text: str) -> Iterable[Hit]:
+        """Match the number exactly, or any part of the error."""
+        match = Q(error__icontains=text)
+        if text.isdecimal() and len(text) < 18:
+            match |= Q(pk=int(text))
+        rows = Execution.objects.visible_to(user).filter(match).brief()[:MOST]
+        return [
+            Hit(
+                f"{row.workflow}, execution {row.pk}",
+                row.get_absolute_url(),
+                f"{row.get_state_display()}. {row.error}"[:200].strip(),
+            )
+            for row in rows
+        ]

@@ -3,11 +3,14 @@
 import functools
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 
+from whoosh_site.core.leases import RUNNING
 from workflows.engine.document import NodeSpec
-from workflows.models import WorkflowVersion
+from workflows.models import Execution, WorkflowVersion
+from workflows.models.executions import SUCCESS
 from workflows.n8n.findings import ERROR, WARNING, label
 from workflows.n8n.picture import STICKY, Picture, draw
 from workflows.services.linting import kinds
@@ -59,6 +62,20 @@ def shown(version: WorkflowVersion) -> Shown:
     rest = [one for one in version.findings if one["node"] not in names]
     picture = draw(document, kinds(), icon_of, states)
     return Shown(picture, rows, len(specs) - len(rows), rest)
+
+
+def progress(version: WorkflowVersion, execution: Execution) -> Shown:
+    """Return the picture of a version with what became of its nodes in a run."""
+    states = {one["name"]: _became(one) for one in execution.nodes}
+    if execution.error_node:
+        states[execution.error_node] = ERROR
+    return Shown(draw(version.document, kinds(), icon_of, states), [], 0, [])
+
+
+def _became(figures: dict[str, Any]) -> str:
+    if figures["failed"]:
+        return ERROR
+    return RUNNING if figures["running"] else SUCCESS
 
 
 def _worst(found: list[dict[str, str]]) -> str:

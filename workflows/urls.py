@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from workflows import views
+from workflows import views, views_executions
 
 ONE = r"^workflows/(?P<pk>\d{1,18})/"
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("workflows/<int:pk>/diff/", views.workflow_diff, name="compare-versions"),
     path("workflows/<int:pk>/versions/", views.workflow_versions, name="versions"),
     path("workflows/<int:pk>/versions/<int:number>/", views.workflow_detail, name="one-version"),
+    path("workflows/<int:pk>/run/", views_executions.run_workflow, name="run-workflow"),
     re_path(
         ONE + r"(?P<deed>activate|deactivate|archive|bring-back)/$",
         views.workflow_deed,
@@ -26,5 +27,13 @@ urlpatterns = [
         ONE + r"versions/(?P<number>\d{1,9})/(?P<act>restore|activate|name)/$",
         views.version_deed,
         name="version-deed",
+    ),
+    path("executions/", views_executions.execution_list, name="executions"),
+    path("executions/<int:pk>/", views_executions.execution_detail, name="execution"),
+    path("executions/<int:pk>/file/", views_executions.execution_file, name="execution-file"),
+    re_path(
+        r"^executions/(?P<pk>\d{1,18})/(?P<step>cancel|retry|retry-newest|again|delete)/$",
+        views_executions.execution_deed,
+        name="execution-deed",
     ),
 ]

@@ -19,11 +19,12 @@ from whoosh_site.core.live.fragments import live, page
 from whoosh_site.core.permissions import demand, may
 from whoosh_site.core.templatetags.ui import counted
 from workflows import services
-from workflows.forms import ImportForm, WorkflowForm
+from workflows.forms import ImportForm, RunForm, WorkflowForm
 from workflows.models import Tag, Workflow, WorkflowVersion
 from workflows.shown import shown
 
 PER_PAGE = 50
+MOST_RUNS = 5
 STATES = {"active": "Active", "inactive": "Not active", "archived": "Archived"}
 DEEDS = {
     "activate": (services.activate_workflow, "is active"),
@@ -144,7 +145,7 @@ def _tell(form: Any, error: WhooshError) -> None:
 
 @require_GET
 @login_required
-@live("facts", "body")
+@live("facts", "runs", "body")
 def workflow_detail(request: HttpRequest, pk: int, number: int = 0) -> HttpResponse:
     """One workflow, or an earlier version of it: picture, nodes, findings."""
     workflow = _find(request, pk)
@@ -158,10 +159,13 @@ def workflow_detail(request: HttpRequest, pk: int, number: int = 0) -> HttpRespo
         "tab": "versions" if number else "workflow",
         "older": version.pk != workflow.current_id,
         "tags": workflow.tags.all(),
-        "shown": shown(version) if getattr(request, "fragment", "") != "facts" else None,
+        "shown": shown(version) if request.fragment in ("", "body") else None,
+        "runs": workflow.executions.brief()[:MOST_RUNS],
         "may_change": _may(request, "workflow.change", workflow),
         "may_delete": _may(request, "workflow.delete", workflow),
     }
+    if not request.fragment and _may(request, "execution.start", workflow):
+        context["run_form"] = RunForm(version.document, initial={"version": number or None})
     return page(request, "workflows/workflow.html", context)
 
 

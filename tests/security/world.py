@@ -28,7 +28,8 @@ from whoosh_site.core import services as core
 from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
 from workflows import services as workflows
-from workflows.models import Workflow
+from workflows.engine.run import Step
+from workflows.models import Execution, ExecutionData, Workflow
 
 CANARY = "canary-3f9b1c-never-to-be-seen"
 # What changes because somebody looked: the session, signs of life, the last use or sign-in.
@@ -52,6 +53,7 @@ class World:
     attachment: Attachment
     artifact: Artifact
     workflow: Workflow
+    execution: Execution
     discovery: Discovery
     join_token: JoinToken
     join_text: str
@@ -80,6 +82,7 @@ def build(people: Any, make_agent: Any) -> World:
         by=SYSTEM, team=people.ours, name="Our rack", most_uses=5
     )
     said = services.Application("our-elm", "http://10.7.7.7:11434")
+    workflow = _workflow(people)
     key, text = core.create_api_key(user=people.owner, name="Our key", scopes=["read"], by=SYSTEM)
     return World(
         people=people,
@@ -91,7 +94,8 @@ def build(people: Any, make_agent: Any) -> World:
         call=call,
         project=project,
         task=task,
-        workflow=_workflow(people),
+        workflow=workflow,
+        execution=_execution(people, workflow),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
         ),
@@ -148,6 +152,20 @@ def _workflow(people: Any) -> Workflow:
     (done,) = workflows.import_workflows(found, by=SYSTEM, team=people.ours, activate=True)
     workflows.name_version(done.workflow.current, "Our version", by=SYSTEM)
     return done.workflow
+
+
+def _execution(people: Any, workflow: Workflow) -> Execution:
+    """Return a run that failed, with the data of its one node."""
+    execution = workflows.start_execution(workflow, by=Actor(people.member), source="page")
+    node, items = "Our node", [{"json": {"says": "Our item"}}]
+    figures = {"name": node, "runs": 1, "given": 1, "items": 1, "ms": 1.0}
+    execution.nodes = [figures | {"failed": True, "running": False}]
+    execution.state, execution.error, execution.error_node = "error", "Our error", node
+    execution.finished_at = timezone.now()
+    execution.save()
+    blob, size = ExecutionData.packed([Step(node, 0, [None], [items])])
+    ExecutionData.objects.create(execution=execution, blob=blob, size=size)
+    return execution
 
 
 def rows(*leave_out: str) -> dict[str, list[dict[str, Any]]]:

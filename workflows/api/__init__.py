@@ -1,5 +1,6 @@
 """REST of this room."""
 
+from workflows.api.executions import ExecutionViewSet
 from workflows.api.workflows import WorkflowViewSet
 
-__all__ = ["WorkflowViewSet"]
+__all__ = ["ExecutionViewSet", "WorkflowViewSet"]

@@ -21,6 +21,7 @@ from whoosh_site.core.rest_policy import Filters, Flag
 from workflows import services
 from workflows.api import shapes
 from workflows.api.bodies import DocumentBody
+from workflows.api.executions import Running
 from workflows.models import Workflow, WorkflowVersion
 from workflows.n8n.reading import Given
 
@@ -42,14 +43,14 @@ class WorkflowFilter(Filters):
         fields = ["name", "archived"]
 
 
-class WorkflowViewSet(ReadView):
+class WorkflowViewSet(Running, ReadView):
     """n8n's workflows. POST takes the document itself; the address says what to do with it."""
 
     queryset = Workflow.objects.all()
     serializer_class = shapes.WorkflowSerializer
     filterset_class = WorkflowFilter
     http_method_names = ["get", "post", "put", "patch", "delete", "head", "options"]
-    rules = {
+    rules = Running.RULES | {
         "list": "workflow.view",
         "retrieve": "workflow.view",
         "export": "workflow.view",

@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.conf import settings
@@ -12,12 +13,18 @@ from django.utils import timezone
 from whoosh_site.core.leases import QUARANTINED, QUEUED, RUNNING, Leased
 from whoosh_site.core.models.people import Team, User
 from workflows.engine.run import Step, read_steps
+from workflows.engine.values import pack, unpack
 from workflows.models.workflows import Workflow, WorkflowVersion
 
 WAITING, SUCCESS, ERROR, CANCELED = "waiting", "success", "error", "canceled"
 OPEN = (QUEUED, RUNNING, WAITING)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a run is due that waits for a call and for nothing else."""
 LEVEL = 3
 """How hard data is pressed: more costs twice the time for a tenth of the bytes."""
+PIECE = 64 * 1024
+LONGEST_LINE = 100
+"""Executions that may go on from one another."""
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
@@ -34,7 +41,13 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
     def brief(self) -> Self:
         """What a list shows, newest first."""
         rows = self.select_related("workflow", "version", "started_by").order_by("-pk")
-        return rows.defer("input_text", "version__text", "version__findings", "nodes")
+        documents = ("version__text", "version__findings", "workflow__static_text")
+        return rows.defer("input_text", "nodes", *documents)
+
+    def whole(self) -> Self:
+        """What a page of one shows, without the document."""
+        rows = self.select_related("workflow", "version", "started_by", "retry_of")
+        return rows.defer("version__text", "version__findings", "workflow__static_text")
 
 
 class Execution(Leased):
@@ -107,6 +120,37 @@ class Execution(Leased):
         return self.state not in OPEN
 
     @property
+    def shown_state(self) -> str:
+        """Which deeds fit it: queued, running, waiting, succeeded or failed."""
+        if not self.ended:
+            return self.state
+        return "succeeded" if self.state == SUCCESS else "failed"
+
+    @property
+    def failure(self) -> dict[str, str] | None:
+        """Why it failed, and at which node if at one."""
+        return {"message": self.error, "node": self.error_node} if self.error else None
+
+    @property
+    def waits_for(self) -> str:
+        """What a waiting run waits for."""
+        return self.trouble if self.state == WAITING else ""
+
+    @property
+    def due(self) -> datetime | None:
+        """When a waiting run goes on by itself; nothing while it only waits for a call."""
+        return self.due_at if self.state == WAITING and self.due_at < NEVER else None
+
+    @property
+    def lineage(self) -> list[int]:
+        """Its id, and those of the runs it goes on from: their files are its files too."""
+        found, last = [self.pk], self.retry_of_id
+        while last is not None and last not in found and len(found) < LONGEST_LINE:
+            found.append(last)
+            last = Execution.objects.filter(pk=last).values_list("retry_of", flat=True).first()
+        return found
+
+    @property
     def items(self) -> list[dict[str, Any]]:
         """The items it starts with."""
         return json.loads(self.input_text) if self.input_text else [{"json": {}}]
@@ -131,7 +175,29 @@ class ExecutionData(models.Model):
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in the order they ran."""
-        return read_steps(line for line in zlib.decompress(bytes(self.blob)).split(b"\n") if line)
+        return read_steps(self._lines())
+
+    def step(self, node: str, index: int) -> Step | None:
+        """Return one run of one node; what others gave is not read."""
+        found: list[bytes] = []
+        for line in self._lines():
+            is_head = line.lstrip()[:1] == b"{"
+            if found and is_head:
+                break
+            if found or (is_head and _begins(line, node, index)):
+                found.append(line)
+        return next(read_steps(found), None)
+
+    def _lines(self) -> Iterator[bytes]:
+        """Yield line by line, never holding all of it unpacked."""
+        unpack, blob = zlib.decompressobj(), memoryview(self.blob)
+        parts: list[bytes] = []
+        for at in range(0, len(blob), PIECE):
+            *ends, rest = unpack.decompress(blob[at : at + PIECE]).split(b"\n")
+            for end in ends:
+                yield b"".join([*parts, end])
+                parts = []
+            parts.append(rest)
 
     @classmethod
     def packed(cls, steps: Iterable[Step]) -> tuple[bytes, int]:
@@ -142,3 +208,10 @@ class ExecutionData(models.Model):
                 size += len(line) + 1
                 parts.append(press.compress(line + b"\n"))
         return b"".join([*parts, press.flush()]), size
+
+
+def _begins(line: bytes, node: str, index: int) -> bool:
+    if line.startswith(b"{"):
+        return line.startswith(pack({"node": node, "index": index})[:-1] + b",")
+    head = unpack(line)  # written the slow way, for what it holds
+    return bool((head["node"], head["index"]) == (node, index))

@@ -4,7 +4,9 @@ from workflows.services.executing import (
     cancel_execution,
     execution_canceled,
     executions_returned,
+    files_of,
     retry_execution,
+    run_again,
     run_execution,
     start_execution,
     wait_for_execution,
@@ -12,6 +14,7 @@ from workflows.services.executing import (
 )
 from workflows.services.fetching import fetch_document
 from workflows.services.finding import find_team, find_workflow
+from workflows.services.given import parse_items, read_items
 from workflows.services.importing import (
     COPY,
     SAME_NAME,
@@ -20,6 +23,8 @@ from workflows.services.importing import (
     import_workflows,
     read_workflows,
 )
+from workflows.services.keeping import delete_execution, delete_past, find_step, open_file
+from workflows.services.previewing import forget_previews, preview_expression
 from workflows.services.running import Given, calm_collector, find_document, run_document
 from workflows.services.versions import (
     diff_versions,
@@ -61,6 +66,8 @@ __all__ = [
     "copy_workflow",
     "create_workflow",
     "deactivate_workflow",
+    "delete_execution",
+    "delete_past",
     "delete_workflow",
     "diff_versions",
     "execution_canceled",
@@ -69,16 +76,24 @@ __all__ = [
     "fetch_document",
     "file_name",
     "find_document",
+    "files_of",
+    "find_step",
     "find_team",
     "find_version",
     "find_workflow",
+    "forget_previews",
     "import_workflows",
     "name_version",
+    "open_file",
+    "parse_items",
+    "preview_expression",
+    "read_items",
     "read_workflows",
     "relabeled",
     "rename_workflow",
     "restore_version",
     "retry_execution",
+    "run_again",
     "run_document",
     "run_execution",
     "save_version",

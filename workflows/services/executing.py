@@ -1,14 +1,16 @@
 """Executions: started, carried by the runner, ended under their lease; retried and canceled."""
 
-import json
+import asyncio
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Self
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -19,16 +21,18 @@ from whoosh_site.core.leases import QUARANTINED, Lease
 from whoosh_site.core.permissions import demand
 from workflows.binary import Binaries
 from workflows.engine.items import Items
-from workflows.engine.run import Step
+from workflows.engine.run import Ready, Step
+from workflows.engine.values import dumps
 from workflows.execute import Outcome
 from workflows.live import tell_execution
 from workflows.models import Execution, ExecutionData, Workflow, WorkflowVersion
-from workflows.models.executions import CANCELED, OPEN, SUCCESS, WAITING
-from workflows.services.running import Given, run_document
+from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, WAITING
+from workflows.n8n.findings import storable
+from workflows.services.running import TEAM, Given, find_of_team, run_document
 
 TELL_EVERY = 0.5
 """Seconds between two writes of how far a run is."""
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+LONGEST_NAME = 200
 LARGEST_INPUT = 8 * 1024 * 1024
 LARGEST_DATA = 256 * 1024 * 1024
 """Bytes, compressed, of what one execution keeps."""
@@ -61,10 +65,12 @@ def start_execution(
     if version is None:
         raise BadInput(f"{workflow} has no version to run. Import a document first.")
     for name, node in (("start", start), ("until", until)):
+        if len(node) > LONGEST_NAME:
+            raise BadInput(f"{name}: a node's name of at most {LONGEST_NAME} characters.")
         if node and node not in version.document.nodes:
             there = ", ".join(list(version.document.nodes)[:20])
             raise BadInput(f"{name}: {workflow} has no node {node!r}. There are: {there}.")
-    text = json.dumps(items, ensure_ascii=False) if items else ""
+    text = dumps(items).decode() if items else ""
     if len(text) > LARGEST_INPUT:
         raise BadInput(f"input: {len(text)} characters; {LARGEST_INPUT} are allowed.")
     execution = Execution.objects.create(
@@ -92,19 +98,34 @@ def retry_execution(execution: Execution, *, by: Actor, newest: bool = False) ->
     Raises:
         Conflict: it has not ended, or it succeeded.
     """
+    demand(by, "execution.start", [execution.team_id])
     if not execution.ended or execution.state == SUCCESS:
         raise Conflict(f"{execution} is {execution.get_state_display().lower()}: nothing to retry.")
-    version = execution.workflow.current if newest else execution.version
+    workflow = Workflow.objects.select_related("current").get(pk=execution.workflow_id)
     return start_execution(
-        execution.workflow,
+        workflow,
         by=by,
         source=Execution.Source.RETRY,
-        version=version,
+        version=workflow.current if newest else execution.version,
         items=execution.items,
         start=execution.start_node,
         until=execution.until_node,
         pins=execution.pins,
         retry_of=execution,
+    )
+
+
+def run_again(execution: Execution, *, by: Actor) -> Execution:
+    """Run the workflow's current version from the start, with the same input and wishes."""
+    workflow = Workflow.objects.select_related("current").get(pk=execution.workflow_id)
+    return start_execution(
+        workflow,
+        by=by,
+        source=Execution.Source.PAGE,
+        items=execution.items,
+        start=execution.start_node,
+        until=execution.until_node,
+        pins=execution.pins,
     )
 
 
@@ -129,36 +150,74 @@ def cancel_execution(execution: Execution, *, by: Actor) -> bool:
 
 
 class Progress:
-    """Tells, now and then, how far a run is."""
+    """Tells, now and then, how far a run is: `async with` it around the run."""
 
     def __init__(self, lease: Lease[Execution], execution: Execution) -> None:
         self.lease = lease
         self.execution = execution
         self.figures: dict[str, dict[str, Any]] = {}
-        self.told_at = time.monotonic()
+        self.told: list[dict[str, Any]] = []
+
+    async def __aenter__(self) -> Self:
+        self.telling = asyncio.create_task(self._tell())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.telling.cancel()
+
+    async def on_start(self, ready: Ready) -> None:
+        """Note what runs now."""
+        figures = figures_of(self.figures, ready.node)
+        figures["running"] = True
+        figures["given"] += sum(len(items) for items in ready.inputs if items)
 
     async def on_step(self, step: Step) -> None:
         """Count a step."""
         add_figures(self.figures, step)
-        if time.monotonic() - self.told_at > TELL_EVERY:
-            self.told_at = time.monotonic()
-            await sync_to_async(self._write)()
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY)
+            now = [dict(one) for one in self.figures.values()]
+            if now != self.told:
+                self.told = now
+                await sync_to_async(self._write)(now)
 
     @transaction.atomic
-    def _write(self) -> None:
-        if self.lease.write(nodes=list(self.figures.values())):
+    def _write(self, figures: list[dict[str, Any]]) -> None:
+        if self.lease.write(nodes=figures):
             tell_execution(self.execution)
 
 
+def figures_of(figures: dict[str, dict[str, Any]], node: str) -> dict[str, Any]:
+    """Return the figures of a node, begun if need be."""
+    begun = {"name": storable(node), "runs": 0, "given": 0, "items": 0, "ms": 0.0}
+    return figures.setdefault(node, begun | {"failed": False, "running": False})
+
+
+def all_figures(steps: Sequence[Step], first: int) -> list[dict[str, Any]]:
+    """Return the figures of all nodes that ran; `first` counts the items the run started with."""
+    figures: dict[str, dict[str, Any]] = {}
+    outputs = {(step.node, step.index): step.outputs for step in steps}
+    for step in steps:
+        add_figures(figures, step)
+        for source in step.sources:
+            if source is None:
+                count = first if step is steps[0] else 0
+            else:
+                count = len(outputs[source.node, source.run][source.output] or ())
+            figures[step.node]["given"] += count
+    return list(figures.values())
+
+
 def add_figures(figures: dict[str, dict[str, Any]], step: Step) -> None:
-    """Add a step to the figures of its node: runs, items, milliseconds, whether it failed."""
-    found = figures.setdefault(
-        step.node, {"name": step.node, "runs": 0, "items": 0, "ms": 0.0, "failed": False}
-    )
+    """Add a step to the figures of its node: runs, items it gave, milliseconds, failure."""
+    found = figures_of(figures, step.node)
     found["runs"] += 1
     found["items"] += step.count
     found["ms"] = round(found["ms"] + step.ms, 2)
     found["failed"] = found["failed"] or step.failed
+    found["running"] = False
 
 
 async def run_execution(lease: Lease[Execution]) -> None:
@@ -170,7 +229,7 @@ async def run_execution(lease: Lease[Execution]) -> None:
         await sync_to_async(execution_canceled)(lease)
         return
     saved = await sync_to_async(_saved)(execution)
-    progress = Progress(lease, execution)
+    files = await sync_to_async(files_of)(execution)
     given = Given(
         items=execution.items,
         start=execution.start_node,
@@ -181,8 +240,15 @@ async def run_execution(lease: Lease[Execution]) -> None:
         saved=saved,
         run_key=_key(execution),
     )
-    document = execution.version.document
-    outcome = await run_document(document, given, files=_files(execution), on_step=progress.on_step)
+    async with Progress(lease, execution) as progress:
+        outcome = await run_document(
+            execution.version.document,
+            given,
+            files=files,
+            find=partial(find_of_team, execution.team_id),
+            on_start=progress.on_start,
+            on_step=progress.on_step,
+        )
     try:
         await sync_to_async(_ended)(lease, execution, outcome)
     finally:
@@ -195,14 +261,15 @@ def _key(execution: Execution) -> str:
     return salted_hmac("workflows.execution", which, algorithm="sha256").hexdigest()[:32]
 
 
-def _files(execution: Execution) -> Binaries:
-    also = [str(execution.retry_of_id)] if execution.retry_of_id else []
-    owner = f"team-{execution.team_id}"
-    return Binaries(settings.VAR / "binary", owner=owner, run=str(execution.pk), also=also)
+def files_of(execution: Execution) -> Binaries:
+    """Return the files a run made, or has from the runs it goes on from."""
+    run, *also = map(str, execution.lineage)
+    owner = f"{TEAM}{execution.team_id}"
+    return Binaries(settings.VAR / "binary", owner=owner, run=run, also=also)
 
 
 def _begun(lease: Lease[Execution]) -> Execution | None:
-    if not lease.write(started_at=timezone.now(), nodes=[]):
+    if not lease.write(started_at=Coalesce("started_at", timezone.now()), nodes=[]):
         return None
     rows = Execution.objects.select_related("workflow", "version", "retry_of")
     execution = rows.get(pk=lease.pk)
@@ -225,17 +292,14 @@ def _saved(execution: Execution) -> Mapping[tuple[str, int], Step]:
 def _ended(lease: Lease[Execution], execution: Execution, outcome: Outcome) -> None:
     """Write how a run ended, or what it waits for; its data is kept either way."""
     steps = [*outcome.steps, outcome.woken] if outcome.woken else list(outcome.steps)
-    figures: dict[str, dict[str, Any]] = {}
-    for step in outcome.steps:
-        add_figures(figures, step)
     blob, size = ExecutionData.packed(steps)
-    warnings = list(outcome.warnings)
+    warnings = [{key: storable(text) for key, text in one.items()} for one in outcome.warnings]
     if len(blob) > LARGEST_DATA and outcome.woken is None:
         blob, size = b"", 0
         words = f"What its nodes gave is not kept: more than {LARGEST_DATA >> 20} MB."
         warnings.append({"node": "", "message": words})
     told = {
-        "nodes": list(figures.values()),
+        "nodes": all_figures(outcome.steps, len(execution.items)),
         "warnings": warnings,
         "ms": (execution.ms or 0) + outcome.ms,
     }
@@ -250,13 +314,13 @@ def _let_go(lease: Lease[Execution], outcome: Outcome, told: dict[str, Any]) -> 
         until, node = outcome.parked.until, outcome.woken.node if outcome.woken else ""
         due_at = datetime.fromisoformat(until) if until else NEVER
         words = f"{node} waits until {until}" if until else f"{node} waits for a call"
-        return lease.put_back(due_at, state=WAITING, trouble=words, **told)
+        return lease.put_back(due_at, state=WAITING, trouble=storable(words), **told)
     error = outcome.error or {}
     return lease.finish(
         outcome.status,
         finished_at=timezone.now(),
-        error=str(error.get("message", "")),
-        error_node=str(error.get("node", "")),
+        error=storable(str(error.get("message", ""))),
+        error_node=storable(str(error.get("node", "")))[:LONGEST_NAME],
         **told,
     )
 

@@ -2,26 +2,29 @@
 
 import gc
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from whoosh_site.core.errors import BadInput
+from whoosh_site.core.errors import BadInput, NotFound
 from workflows.binary import Binaries
 from workflows.engine.document import Document
 from workflows.engine.driver import Saved
 from workflows.engine.items import Items
 from workflows.execute import Order, Outcome, execute
-from workflows.n8n.reading import read_one
+from workflows.models import Workflow
+from workflows.n8n.reading import read_one, shortened
 from workflows.reach import Memories, ProcessMemory, Reach
 from workflows.scripts.session import Session
 from workflows.services.finding import find_workflow
 
 LOOSE = "command"
 """Who owns the files of runs that belong to no team."""
+TEAM = "team-"
+"""Before a team's id: the owner of the files of its runs."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,22 @@ class Given:
 
 
 async def run_document(
-    document: Document, given: Given, *, files: Binaries | None = None, **hooks: Any
+    document: Document,
+    given: Given,
+    *,
+    files: Binaries | None = None,
+    find: Callable[[str], Document] | None = None,
+    **hooks: Any,
 ) -> Outcome:
     """Run a document to its end; what goes wrong in it is told by the outcome.
 
-    Without `files` what it makes is deleted at the end. `hooks`: see `execute`.
+    Without `files` what it makes is deleted at the end. `find` gives the workflows it may run
+    inside itself; any workflow and any file when it is left out. `hooks`: see `execute`.
     """
     blobs = files or Binaries(settings.VAR / "binary", owner=LOOSE, run=secrets.token_hex(8))
     reach = Reach(
         scripts=Session,
-        find=find_document,
+        find=find or find_document,
         blobs=blobs,
         memories=_memories,
         timezone=given.timezone or settings.TIME_ZONE,
@@ -111,3 +120,21 @@ def find_document(which: str) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{which} cannot be read: {error}") from None
     return Document({"name": path.stem, **read_one(text).document})
+
+
+def find_of_team(team: int, which: str) -> Document:
+    """Return the document of a team's workflow, by n8n's id, ours or its name.
+
+    Never a file, and never another team's.
+
+    Raises:
+        NotFound: the team has no such workflow.
+    """
+    rows = Workflow.objects.filter(team=team, current__isnull=False).select_related("current")
+    wishes: list[dict[str, Any]] = [{"origin": which}, {"name": shortened(which)}]
+    if which.isascii() and which.isdecimal() and len(which) < 19:
+        wishes.insert(1, {"pk": int(which)})
+    for wish in wishes if which else ():
+        if (found := rows.filter(**wish).first()) is not None:
+            return found.current.document
+    raise NotFound(f"No workflow of this team has the id or the name {which!r}.")

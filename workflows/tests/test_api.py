@@ -1,7 +1,5 @@
 """Workflows by API."""
 
-import json
-
 import pytest
 
 from workflows.models import Workflow
@@ -9,26 +7,6 @@ from workflows.tests.conftest import written
 
 HERE = "/api/v1/workflows/"
 ODD = '{"nodes": [], "b": 1.0, "a": 1e3, "connections": {},\n "name": "Odd", "b": 2}\n'
-
-
-@pytest.fixture
-def api(people, with_key):
-    """Send a text or a value as somebody: `api("member", "post", HERE, text)`: status and body."""
-    clients = {}
-
-    def sent(who, method, path, body=None, **headers):
-        if who not in clients:
-            clients[who] = with_key(getattr(people, who))
-        if method == "get":
-            answer = clients[who].get(path, body or {})
-        else:
-            text = body if isinstance(body, str) else json.dumps(body or {})
-            call = getattr(clients[who], method)
-            answer = call(path, text, content_type="application/json", headers=headers)
-        is_json = answer.get("Content-Type") == "application/json" and answer.content
-        return answer.status_code, (answer.json() if is_json else None)
-
-    return sent
 
 
 @pytest.fixture

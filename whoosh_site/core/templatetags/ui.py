@@ -18,6 +18,7 @@ TONES = {
     "ok": "green",
     "running": "blue",
     "queued": "cyan",
+    "waiting": "purple",
     "degraded": "yellow",
     "overloaded": "orange",
     "draining": "purple",

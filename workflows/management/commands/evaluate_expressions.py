@@ -16,11 +16,8 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Items, Source
 from workflows.engine.run import Step
 from workflows.engine.scripts import Scope
-from workflows.engine.values import UNDEFINED, DateText, DateTimeText, plain
-from workflows.scripts.session import BigInt, Session, Symbol
-
-KINDS = {bool: "boolean", int: "number", float: "number", str: "string", list: "array"}
-KINDS |= {dict: "object", type(None): "null"}
+from workflows.scripts.session import Session
+from workflows.scripts.typed import typed
 
 
 class Command(WhooshCommand):
@@ -74,7 +71,7 @@ def _is_item(value: object) -> bool:
 async def _answer(question: Mapping[str, Any]) -> dict[str, Any]:
     template = question["expr"]
     if not template.startswith("="):
-        return _shown(template)
+        return typed(template)
     items = question.get("items") or [{"json": question.get("json") or {}}]
     index = max(int(question.get("itemIndex") or 0), 0)
     session = Session()
@@ -86,7 +83,7 @@ async def _answer(question: Mapping[str, Any]) -> dict[str, Any]:
         await session.close()
     if index in column.errors:
         return {"error": column.errors[index].message}
-    return _shown(column.values[index])
+    return typed(column.values[index])
 
 
 def _scope(question: Mapping[str, Any], items: Items) -> Scope:
@@ -120,21 +117,3 @@ def _scope(question: Mapping[str, Any], items: Items) -> Scope:
         timezone=str(question.get("timezone") or settings.TIME_ZONE),
         vars=question.get("vars") or {},
     )
-
-
-def _shown(value: Any) -> dict[str, Any]:
-    """Return an answer's type and value in the command's JSON."""
-    if value is UNDEFINED:
-        return {"type": "undefined", "value": {"__undefined": True}}
-    if isinstance(value, DateText):
-        return {"type": "Date", "value": {"__date": str(value)}}
-    if isinstance(value, DateTimeText):
-        return {"type": "DateTime", "value": {"__luxon": value.iso}}
-    if isinstance(value, BigInt):
-        return {"type": "bigint", "value": {"__bigint": str(value)}}
-    if isinstance(value, Symbol):
-        return {"type": "symbol", "value": {"__sym": 1}}
-    if isinstance(value, float) and value - value != 0:
-        name = "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-        return {"type": "number", "value": {"__num": name}}
-    return {"type": KINDS[type(value)], "value": plain(value)}

@@ -330,7 +330,8 @@ def _methods(route: Route) -> Iterator[tuple[str, str, str, str]]:
         if method in view.http_method_names:
             handler = getattr(view, name)
             rule = getattr(view, "rules", {}).get(name) or _demanded(handler)
-            own = _first_line(handler) if view.__module__ == handler.__module__ else ""
+            taken_over = name in VERBS and view.__module__ != handler.__module__
+            own = "" if taken_over else _first_line(handler)
             yield method.upper(), f"`{route.path}`", f"`{rule}`", own or VERBS[name]
 
 

@@ -1,0 +1,288 @@
+"""Executions by their services and the runner: run, failed, retried, canceled, parked, tidied."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from whoosh_site.core import leases, tunables
+from whoosh_site.core.actor import SYSTEM, Actor
+from whoosh_site.core.errors import BadInput, Conflict, Forbidden, NotFound
+from whoosh_site.core.leases import Lease
+from workflows import services
+from workflows.models import Execution, ExecutionData
+from workflows.tasks import tidy_executions
+from workflows.tests.conftest import NUMBERS, chain, code, node
+
+FAILS = "throw new Error('no tide')"
+COUNT = "return [{json: {at: Date.now() + Math.random()}}]"
+
+
+def test_a_run_keeps_what_its_nodes_gave_in_the_order_they_ran(keep, start, work):
+    done = work(start(keep(chain("Tides", code("Count", NUMBERS), node("End", "noOp")))))
+    assert (done.state, done.error) == ("success", "")
+    told = [(one["name"], one["runs"], one["items"], one["failed"]) for one in done.nodes]
+    assert told == [("Start", 1, 1, False), ("Count", 1, 60, False), ("End", 1, 60, False)]
+    assert services.find_step(done, "Count").outputs[0][59]["json"] == {"n": 59}
+    assert done.started_at <= done.finished_at
+
+
+def test_a_run_starts_with_its_input_ends_at_a_node_and_uses_pins(keep, start, work):
+    pins = {"Count": [{"json": {"pinned": True}}]}
+    workflow = keep(chain("T", code("Count", FAILS), node("End", "noOp"), pinData=pins))
+    done = work(start(workflow, items=[{"json": {"a": 1}}], until="Count", pins=True))
+    assert [one["name"] for one in done.nodes] == ["Start", "Count"]
+    assert services.find_step(done, "Start").outputs[0][0]["json"] == {"a": 1}
+    assert services.find_step(done, "Count").outputs[0][0]["json"] == {"pinned": True}
+
+
+def test_a_failure_names_its_node_and_keeps_what_came_before(keep, start, work):
+    done = work(start(keep(chain("T", code("Count", NUMBERS), code("Bad", FAILS)))))
+    assert (done.state, done.error_node) == ("error", "Bad")
+    assert "no tide" in done.error
+    assert [one["failed"] for one in done.nodes] == [False, False, True]
+    assert services.find_step(done, "Count").count == 60
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_a_retry_goes_on_from_the_failed_node_with_the_version_that_is_wished(
+    keep, start, work, people, newest
+):
+    workflow = keep(chain("T", code("Count", COUNT), code("Bad", FAILS)))
+    failed = work(start(workflow))
+    mended = chain("T", code("Count", COUNT), code("Bad", "return [{json: {mended: 1}}]"))
+    services.save_version(workflow, mended, by=SYSTEM)
+    workflow.refresh_from_db()
+    again = services.retry_execution(failed, by=Actor(people.member), newest=newest)
+    done = work(again)
+    assert (done.version.number, done.retry_of_id) == (2 if newest else 1, failed.pk)
+    assert done.state == ("success" if newest else "error")
+    kept = [services.find_step(one, "Count").outputs for one in (failed, done)]
+    assert kept[0] == kept[1]
+
+
+def test_only_what_failed_is_retried(keep, start, work, people):
+    execution = start(keep())
+    with pytest.raises(Conflict, match="is queued: nothing to retry"):
+        services.retry_execution(execution, by=Actor(people.member))
+    with pytest.raises(Conflict, match="succeeded: nothing to retry"):
+        services.retry_execution(work(execution), by=Actor(people.member))
+
+
+def test_a_retry_reads_the_files_of_the_runs_it_goes_on_from(keep, start, work, people):
+    workflow = keep(
+        chain("T", node("File", "convertToFile", operation="toJson"), code("Bad", FAILS))
+    )
+    first = work(start(workflow))
+    second = work(services.retry_execution(first, by=Actor(people.member)))
+    third = services.retry_execution(second, by=Actor(people.member))
+    record = services.find_step(first, "File").outputs[0][0]["binary"]["data"]
+    assert asyncio.run(services.files_of(third).bytes_of(record))
+    assert third.lineage == [third.pk, second.pk, first.pk]
+
+
+def test_a_long_wait_parks_the_run_until_its_time_has_come(keep, start, work):
+    wait = node("Wait", "wait", resume="timeInterval", amount=66, unit="seconds")
+    parked = work(start(keep(chain("T", code("Count", COUNT), wait, node("End", "noOp")))))
+    assert (parked.state, parked.owner) == ("waiting", "")
+    assert timedelta(seconds=50) < parked.due - timezone.now() < timedelta(seconds=67)
+    assert work(parked).state == "waiting"
+    before = services.find_step(parked, "Count").outputs
+    Execution.objects.update(due_at=timezone.now())
+    done = work(parked)
+    assert (done.state, done.started_at) == ("success", parked.started_at)
+    assert services.find_step(done, "Count").outputs == before
+    assert [one["name"] for one in done.nodes] == ["Start", "Count", "Wait", "End"]
+
+
+def test_a_wait_for_a_call_is_shown_as_waiting_without_a_time(keep, start, work):
+    parked = work(start(keep(chain("T", node("Wait", "wait", resume="webhook")))))
+    assert (parked.state, parked.due, parked.waits_for) == (
+        "waiting",
+        None,
+        "Wait waits for a call",
+    )
+
+
+def test_a_waiting_run_is_canceled_at_once(keep, start, work, people):
+    parked = work(start(keep(chain("T", node("Wait", "wait", resume="webhook")))))
+    assert services.cancel_execution(parked, by=Actor(people.member))
+    parked.refresh_from_db()
+    assert (parked.state, parked.ended, parked.finished_at is None) == ("canceled", True, False)
+    assert not services.cancel_execution(parked, by=Actor(people.member))
+
+
+def test_a_run_that_somebody_cancels_while_it_sleeps_ends_there(keep, start, inside, people):
+    wait = node("Wait", "wait", resume="timeInterval", amount=60, unit="seconds")
+    execution = start(keep(chain("T", wait)))
+
+    async def whole():
+        from asgiref.sync import sync_to_async
+
+        from whoosh_site.core.runner import Runner
+
+        runner = Runner()
+        runner.kinds = [one for one in runner.kinds if one.key == "execution"]
+        running = asyncio.create_task(runner.once())
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            row = await Execution.objects.aget(pk=execution.pk)
+            if any(one["running"] for one in row.nodes):
+                break
+        await sync_to_async(services.cancel_execution)(row, by=Actor(people.member))
+        await runner._ask_for_news()
+        await running
+
+    inside(whole())
+    execution.refresh_from_db()
+    assert (execution.state, execution.owner) == ("canceled", "")
+    assert [one["name"] for one in execution.nodes] == ["Start", "Wait"]
+
+
+def test_a_run_whose_runner_is_gone_is_done_by_another_and_the_first_changes_nothing(
+    keep, start, work, inside
+):
+    execution = start(keep())
+    late = leases.claim_one(Execution, execution.pk, "gone:1:1")
+    Execution.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert leases.give_back(Execution).queued == [execution.pk]
+    done = work(execution)
+    assert (done.state, done.attempt) == ("success", 2)
+    inside(services.run_execution(Lease(Execution, execution.pk, "gone:1:1", late.attempt)))
+    assert Execution.objects.get().finished_at == done.finished_at
+
+
+def test_a_run_that_kills_its_runners_is_put_in_quarantine_and_says_why(keep, start):
+    execution = start(keep())
+    for _ in range(3):
+        leases.claim_one(Execution, execution.pk, "gone:1:1")
+        Execution.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        services.executions_returned(leases.give_back(Execution))
+    execution.refresh_from_db()
+    assert (execution.state, execution.ended) == ("quarantined", True)
+    assert "process died (3 of 3)" in execution.error
+
+
+def test_a_workflow_runs_others_of_its_team_by_id_or_name(keep, start, work, people):
+    inner = chain("Inner", code("Say", "return [{json: {said: 'inner'}}]"), id="n8nId1")
+    other = keep(inner.replace("manualTrigger", "executeWorkflowTrigger"))
+    for which in (str(other.pk), "Inner", "n8nId1"):
+        call = node("Call", "executeWorkflow", workflowId=which)
+        done = work(start(keep(chain("Outer", call))))
+        assert done.error == ""
+        assert services.find_step(done, "Call").outputs[0][0]["json"] == {"said": "inner"}
+
+
+@pytest.mark.parametrize("how", ["name", "id", "file"])
+def test_a_workflow_reaches_no_other_team_and_no_file(keep, start, work, people, tmp_path, how):
+    theirs = keep(chain("Theirs"), team=people.theirs)
+    file = tmp_path / "theirs.json"
+    file.write_text(chain("Theirs"))
+    which = {"name": "Theirs", "id": str(theirs.pk), "file": str(file)}[how]
+    named = {"source": "localFile", "workflowPath": which} if how == "file" else {}
+    call = node("Call", "executeWorkflow", **(named or {"workflowId": which}))
+    done = work(start(keep(chain("Outer", call))))
+    assert done.state == "error"
+    assert "No workflow of this team" in done.error
+
+
+def test_what_cannot_start_is_refused(keep, start, people):
+    workflow = keep()
+    with pytest.raises(BadInput, match="start: Tides has no node 'Nope'. There are: Start, Set"):
+        start(workflow, start="Nope")
+    with pytest.raises(BadInput, match="are allowed"):
+        start(workflow, items=[{"json": {"a": "x" * 8_400_000}}])
+    with pytest.raises(Forbidden):
+        start(workflow, by=people.viewer)
+    assert not Execution.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "items"),
+    [
+        ("", [{"json": {}}]),
+        ("[]", [{"json": {}}]),
+        ('{"a": 1}', [{"json": {"a": 1}}]),
+        ('[{"a": 1}, {"b": 2}]', [{"json": {"a": 1}}, {"json": {"b": 2}}]),
+        ('[{"json": {"a": 1}, "pairedItem": 3}]', [{"json": {"a": 1}}]),
+        ('{"json": {"a": 1}, "more": 2}', [{"json": {"json": {"a": 1}, "more": 2}}]),
+    ],
+)
+def test_input_is_an_object_a_list_of_objects_or_items(given, items):
+    assert services.parse_items(given) == items
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('{\n "a": 1,\n}', "at line 3, column 1"),
+        ('{"a": NaN}', "NaN is no number"),
+        ("[1]", "entry 1 is a number"),
+        ('"text"', "it is a text"),
+        ("null", "it is null"),
+        ("[" * 100_000, "nested too deep"),
+    ],
+)
+def test_other_input_is_refused_and_told_where(given, said):
+    with pytest.raises(BadInput, match=said):
+        services.parse_items(given)
+
+
+def test_what_is_not_there_is_told(keep, start, work):
+    execution = start(keep(chain("T", code("Count", NUMBERS))))
+    with pytest.raises(NotFound, match="kept no data"):
+        services.find_step(execution, "Count")
+    done = work(execution)
+    with pytest.raises(NotFound, match="No node called 'Nope' ran"):
+        services.find_step(done, "Nope")
+    with pytest.raises(NotFound, match="it ran 1 times, from 0"):
+        services.find_step(done, "Count", 3)
+
+
+def test_an_execution_is_deleted_with_its_files_once_it_has_ended(
+    keep, start, work, people, django_capture_on_commit_callbacks
+):
+    execution = start(keep(chain("T", node("File", "convertToFile", operation="toJson"))))
+    with pytest.raises(Conflict, match="has not ended: cancel it first"):
+        services.delete_execution(execution, by=Actor(people.member))
+    folder = settings.VAR / "binary" / f"team-{people.ours.pk}" / str(execution.pk)
+    work(execution)
+    assert folder.is_dir()
+    with django_capture_on_commit_callbacks(execute=True):
+        services.delete_execution(execution, by=Actor(people.member))
+    assert not folder.exists()
+    assert not ExecutionData.objects.exists()
+
+
+def test_old_executions_and_the_oldest_of_too_many_are_tidied_away(keep, start, work):
+    workflow = keep()
+    old, *rest = [work(start(workflow)) for _ in range(14)]
+    waiting = work(start(keep(chain("W", node("Wait", "wait", resume="webhook")))))
+    long_ago = timezone.now() - timedelta(days=31)
+    Execution.objects.filter(pk=old.pk).update(finished_at=long_ago)
+    tidy_executions()
+    assert not Execution.objects.filter(pk=old.pk).exists()
+    tunables.change("executions_kept", 10, by=SYSTEM)
+    tidy_executions()
+    left = Execution.objects.order_by("pk").values_list("pk", flat=True)
+    assert list(left) == [*(one.pk for one in rest[-10:]), waiting.pk]
+
+
+def test_files_whose_run_is_gone_are_tidied_away_after_a_day(keep, start, work, people):
+    import os
+
+    done = work(start(keep(chain("T", node("File", "convertToFile", operation="toJson")))))
+    team = settings.VAR / "binary" / f"team-{people.ours.pk}"
+    orphan, fresh = team / "987654", team / "987655"
+    for folder in (orphan, fresh):
+        folder.mkdir()
+    for folder in (orphan, team / str(done.pk)):
+        os.utime(folder, (1, 1))
+    tidy_executions()
+    assert (orphan.exists(), fresh.exists(), (team / str(done.pk)).exists()) == (
+        False,
+        True,
+        True,
+    )

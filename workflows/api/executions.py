@@ -59,7 +59,7 @@ class Running(TeamView):
         )  # fmt: skip
 
     @extend_schema(request=shapes.PreviewSerializer, responses={200: shapes.PreviewedSerializer})
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], filter_backends=[])
     def preview(self, request: Request, pk: str) -> Response:
         """Evaluate one expression as a node would see it, over the data of a run."""
         workflow = self.get_object()

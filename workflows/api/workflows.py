@@ -85,7 +85,9 @@ class WorkflowViewSet(Running, ReadView):
 
     def get_queryset(self) -> Any:
         """Return rows with what is shown of them; texts are read where they are needed."""
-        return super().get_queryset().brief()
+        rows = super().get_queryset()
+        # A preview is asked for at every pause of somebody's typing.
+        return rows.only("team", "name", "current") if self.action == "preview" else rows.brief()
 
     # -- handing in ------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from workflows.services.executing import (
 from workflows.services.fetching import fetch_document
 from workflows.services.finding import find_team, find_workflow
 from workflows.services.given import parse_items, read_items
+from workflows.services.here import run_here
 from workflows.services.importing import (
     COPY,
     SAME_NAME,
@@ -96,6 +97,7 @@ __all__ = [
     "run_again",
     "run_document",
     "run_execution",
+    "run_here",
     "save_version",
     "start_execution",
     "tag_workflow",

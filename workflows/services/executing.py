@@ -87,6 +87,7 @@ def start_execution(
     )
     audit.record(by, "started", execution, {"version": version.number})
     tell_execution(execution)
+    leases.wake()
     return execution
 
 
@@ -220,8 +221,8 @@ def add_figures(figures: dict[str, dict[str, Any]], step: Step) -> None:
     found["running"] = False
 
 
-async def run_execution(lease: Lease[Execution]) -> None:
-    """Carry a claimed execution to its end."""
+async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: float = 0.0) -> None:
+    """Carry a claimed execution to its end. `limit` is in seconds; see `Given`."""
     execution = await sync_to_async(_begun)(lease)
     if execution is None:
         return
@@ -235,6 +236,8 @@ async def run_execution(lease: Lease[Execution]) -> None:
         start=execution.start_node,
         until=execution.until_node,
         pins=execution.pins,
+        timezone=timezone,
+        limit=limit,
         execution={"id": str(execution.pk), "mode": "test"},
         workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
         saved=saved,

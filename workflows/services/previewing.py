@@ -5,7 +5,6 @@ a while: see `Kept`.
 """
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -45,8 +44,14 @@ class Kept:
     steps: dict[str, list[Step]]
     size: int
     session: Session = field(default_factory=lambda: Session(limit=LIMIT))
+    # A loop of its own, in whichever thread asks: making one takes longer than most expressions.
+    runner: asyncio.Runner = field(
+        default_factory=lambda: asyncio.Runner(loop_factory=asyncio.new_event_loop)
+    )
     lock: threading.Lock = field(default_factory=threading.Lock)
+    scopes: dict[str, Scope] = field(default_factory=dict)
     used_at: float = 0.0
+    gone: bool = False
 
     def past(self, name: str) -> Sequence[Step]:
         """Return the runs of a node; its pinned data stands in for one that never ran."""
@@ -78,7 +83,12 @@ class Kept:
         return (outputs[source.output] if source.output < len(outputs) else None) or []
 
     def scope(self, spec: NodeSpec) -> Scope:
-        """Return what the node sees."""
+        """Return what the node sees, the same each time: so nothing is handed over twice."""
+        if spec.name not in self.scopes:
+            self.scopes[spec.name] = self._scope(spec)
+        return self.scopes[spec.name]
+
+    def _scope(self, spec: NodeSpec) -> Scope:
         sources = self.sources(spec.name)
         items = arriving(self.items(sources[0] if sources else None, spec.name), 0)
         kind = nodes.shelf.get(spec.type)
@@ -116,15 +126,22 @@ def preview_expression(
     """
     if len(expression) > LONGEST:
         raise BadInput(f"expression: at most {LONGEST} characters.")
-    kept = _at_hand(workflow, _execution(workflow, execution))
+    source = _execution(workflow, execution)
+    while True:
+        kept = _at_hand(workflow, source)
+        with kept.lock:
+            if not kept.gone:  # else another thread let go of it meanwhile
+                return _preview(kept, expression, node, item)
+
+
+def _preview(kept: Kept, expression: str, node: str, item: int) -> dict[str, Any]:
     spec = kept.document.nodes.get(node)
     if spec is None:
         there = ", ".join(list(kept.document.nodes)[:20])
-        raise BadInput(f"node: {workflow} has no node {node!r}. There are: {there}.")
+        raise BadInput(f"node: {kept.workflow} has no node {node!r}. There are: {there}.")
     if not expression.startswith("="):
         return typed(expression)
-    with kept.lock:
-        return asyncio.run(_answer(kept, expression, kept.scope(spec), item))
+    return kept.runner.run(_answer(kept, expression, kept.scope(spec), item))
 
 
 async def _answer(kept: Kept, expression: str, scope: Scope, item: int) -> dict[str, Any]:
@@ -140,7 +157,7 @@ async def _answer(kept: Kept, expression: str, scope: Scope, item: int) -> dict[
 
 
 def _execution(workflow: Workflow, pk: int | None) -> Execution | None:
-    rows = Execution.objects.filter(workflow=workflow).defer("nodes", "warnings", "input_text")
+    rows = Execution.objects.filter(workflow=workflow).only("attempt", "state")
     if pk is None:
         return rows.filter(data__isnull=False).order_by("-pk").first()
     found = rows.filter(pk=pk).first()
@@ -191,8 +208,9 @@ def _outdated(coming: int) -> Iterator[Any]:
 
 
 def _let_go(kept: Kept) -> None:
-    with kept.lock, contextlib.suppress(NodeError):
-        asyncio.run(kept.session.close())
+    with kept.lock, kept.runner as runner:
+        kept.gone = True
+        runner.run(kept.session.close())
 
 
 def forget_previews() -> None:

@@ -1,19 +1,21 @@
 """Run workflows in this process, without a server."""
 
 import asyncio
-import json
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.management.base import CommandParser
 
+from whoosh_site.core.actor import SYSTEM
 from whoosh_site.core.errors import BadInput, WhooshError
 from whoosh_site.core.management.base import WhooshCommand
 from workflows import services
 from workflows.engine.items import Items
 from workflows.engine.values import dumps
 from workflows.execute import Outcome
+from workflows.models import Workflow
 
 
 class Command(WhooshCommand):
@@ -30,7 +32,10 @@ class Command(WhooshCommand):
         parser.add_argument("--until", default="", metavar="NODE", help="only what leads to a node")
         parser.add_argument("--pin", action="store_true", help="use the pinned data")
         parser.add_argument("--timezone", default="", help="zone of workflows that name none")
-        parser.add_argument("--timeout", type=float, default=0.0, help="seconds a run may take")
+        parser.add_argument("--timeout", type=_seconds, default=0.0, help="seconds a run may take")
+        parser.add_argument(
+            "--save", action="store_true", help="keep the run among the workflow's executions"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run them in order; the exit code says whether all went well."""
@@ -39,10 +44,11 @@ class Command(WhooshCommand):
             start=options["start"],
             until=options["until"],
             pins=options["pin"],
-            timezone=options["timezone"],
+            timezone=_zone(options["timezone"]),
             limit=options["timeout"],
         )
         services.calm_collector()
+        self.save = options["save"]
         failed = asyncio.run(self._run_all(options["workflow"], given, options["json"]))
         if failed:
             raise WhooshError(f"{failed} of {len(options['workflow'])} ended in error.")
@@ -51,16 +57,22 @@ class Command(WhooshCommand):
         failed = 0
         for name in names:
             try:
-                document = await sync_to_async(services.find_document)(name)
-                outcome = await services.run_document(document, given)
+                outcome = await self._run(name, given)
             except WhooshError as error:
                 if len(names) == 1 and not as_json:
                     raise
                 outcome = Outcome.refused(error.message)
-            failed += outcome.status == "error"
+            failed += outcome.status not in ("success", "waiting")
             self._print(name, outcome, as_json)
             outcome.close()
         return failed
+
+    async def _run(self, name: str, given: services.Given) -> Outcome:
+        if self.save:
+            workflow = await sync_to_async(_stored)(name)
+            return await services.run_here(workflow, given, by=SYSTEM)
+        document = await sync_to_async(services.find_document)(name)
+        return await services.run_document(document, given)
 
     def _print(self, name: str, outcome: Outcome, as_json: bool) -> None:
         if as_json:
@@ -90,13 +102,29 @@ def _items(file: str) -> Items:
     if not file:
         return [{"json": {}}]
     try:
-        found = json.loads(Path(file).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"--input: {file} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise BadInput(f"--input: {file} is no JSON: {error}") from None
-    listed = found if isinstance(found, list) else [found]
-    for n, one in enumerate(listed):
-        if not isinstance(one, dict):
-            raise BadInput(f"--input: entry {n + 1} of {file} is no object.")
-    return [one if isinstance(one.get("json"), dict) else {"json": one} for one in listed]
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"--input: {file} cannot be read: {error}") from None
+    return services.parse_items(text, f"--input {file}")
+
+
+def _stored(name: str) -> Workflow:
+    if Path(name).is_file():
+        raise BadInput(
+            f"--save keeps runs of workflows that are stored: {name} is a file. Import it with "
+            "import_workflow, then give its name."
+        )
+    return services.find_workflow(name)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < 1e9:
+        raise ValueError("no time")
+    return seconds
+
+
+def _zone(name: str) -> str:
+    if name and name not in zoneinfo.available_timezones():
+        raise BadInput(f"--timezone: {name} is no zone. Give one such as Europe/Berlin.")
+    return name

@@ -126,7 +126,7 @@ class RunForm(Styled, forms.Form):
         required=False,
         strip=False,
         widget=forms.Textarea(
-            attrs={"rows": 4, "spellcheck": "false", "class": "form-control wh-code"}
+            attrs={"rows": 6, "spellcheck": "false", "class": "form-control wh-code"}
         ),
         help_text="JSON: an object, a list of objects, or nothing.",
     )
@@ -157,7 +157,8 @@ class RunForm(Styled, forms.Form):
             text = decoded(data["file"].read()) if data.get("file") else data.get("input") or ""
             data["items"] = services.parse_items(text)
         except WhooshError as error:
-            self.add_error(field, error.message.removeprefix("input: "))
+            words = error.message.removeprefix("input: ")
+            self.add_error(field, words[:1].upper() + words[1:])
         return data
 
     def wishes(self) -> dict[str, Any]:

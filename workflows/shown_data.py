@@ -68,7 +68,7 @@ class Wanted:
 
 
 def _last(execution: Execution) -> str:
-    return str(execution.nodes[-1]["name"]) if execution.nodes else ""
+    return next((str(one["name"]) for one in reversed(execution.nodes) if one["runs"]), "")
 
 
 @dataclass(frozen=True)

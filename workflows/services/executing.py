@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
 
@@ -198,17 +198,25 @@ def figures_of(figures: dict[str, dict[str, Any]], node: str) -> dict[str, Any]:
     return figures.setdefault(node, begun | {"failed": False, "running": False})
 
 
-def all_figures(steps: Sequence[Step], first: int) -> list[dict[str, Any]]:
-    """Return the figures of all nodes that ran; `first` counts the items the run started with."""
+def all_figures(
+    steps: Sequence[Step], first: int, waiting: Step | None = None
+) -> list[dict[str, Any]]:
+    """Return the figures of all nodes that ran, and of one that waits.
+
+    `first` counts the items the run started with.
+    """
     figures: dict[str, dict[str, Any]] = {}
     outputs = {(step.node, step.index): step.outputs for step in steps}
-    for step in steps:
-        add_figures(figures, step)
+    for place, step in enumerate([*steps, *([waiting] if waiting else [])]):
+        if step is waiting:
+            figures_of(figures, step.node)["running"] = True
+        else:
+            add_figures(figures, step)
         for source in step.sources:
-            if source is None:
-                count = first if step is steps[0] else 0
-            else:
+            if source is not None:
                 count = len(outputs[source.node, source.run][source.output] or ())
+            else:
+                count = 0 if place else first
             figures[step.node]["given"] += count
     return list(figures.values())
 
@@ -315,7 +323,7 @@ def _ended(lease: Lease[Execution], execution: Execution, outcome: Outcome) -> N
         words = f"What its nodes gave is not kept: more than {LARGEST_DATA >> 20} MB."
         warnings.append({"node": "", "message": words})
     told = {
-        "nodes": all_figures(outcome.steps, len(execution.items)),
+        "nodes": all_figures(outcome.steps, len(execution.items), outcome.woken),
         "warnings": warnings,
         "ms": (execution.ms or 0) + outcome.ms,
     }
@@ -329,7 +337,9 @@ def _let_go(lease: Lease[Execution], outcome: Outcome, told: dict[str, Any]) -> 
     if outcome.parked is not None:
         until, node = outcome.parked.until, outcome.woken.node if outcome.woken else ""
         due_at = datetime.fromisoformat(until) if until else NEVER
-        words = f"{node} waits until {until}" if until else f"{node} waits for a call"
+        words = f"{node} waits for a call"
+        if until:
+            words = f"{node} waits until {due_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         return lease.put_back(due_at, state=WAITING, trouble=storable(words), **told)
     error = outcome.error or {}
     return lease.finish(

@@ -87,6 +87,10 @@ def test_a_long_wait_parks_the_run_until_its_time_has_come(keep, start, work):
     wait = node("Wait", "wait", resume="timeInterval", amount=66, unit="seconds")
     parked = work(start(keep(chain("T", code("Count", COUNT), wait, node("End", "noOp")))))
     assert (parked.state, parked.owner) == ("waiting", "")
+    assert [(one["name"], one["runs"], one["running"]) for one in parked.nodes][1:] == [
+        ("Count", 1, False),
+        ("Wait", 0, True),
+    ]
     assert timedelta(seconds=50) < parked.due - timezone.now() < timedelta(seconds=67)
     assert work(parked).state == "waiting"
     before = services.find_step(parked, "Count").outputs
@@ -104,6 +108,13 @@ def test_a_wait_for_a_call_is_shown_as_waiting_without_a_time(keep, start, work)
         None,
         "Wait waits for a call",
     )
+
+
+def test_what_no_database_holds_is_replaced_in_what_is_told(keep, start, work):
+    bad = code("Bad", "throw new Error('a' + String.fromCharCode(0) + 'b')")
+    done = work(start(keep(chain("T", bad))))
+    assert done.state == "error"
+    assert "a\ufffdb" in done.error
 
 
 def test_a_waiting_run_is_canceled_at_once(keep, start, work, people):
@@ -260,8 +271,11 @@ def test_old_executions_and_the_oldest_of_too_many_are_tidied_away(keep, start, 
     workflow = keep()
     old, *rest = [work(start(workflow)) for _ in range(14)]
     waiting = work(start(keep(chain("W", node("Wait", "wait", resume="webhook")))))
-    long_ago = timezone.now() - timedelta(days=31)
+    long_ago = timezone.now() - timedelta(days=8)
     Execution.objects.filter(pk=old.pk).update(finished_at=long_ago)
+    tidy_executions()
+    assert Execution.objects.filter(pk=old.pk).exists()
+    tunables.change("execution_retention", 7, by=SYSTEM)
     tidy_executions()
     assert not Execution.objects.filter(pk=old.pk).exists()
     tunables.change("executions_kept", 10, by=SYSTEM)

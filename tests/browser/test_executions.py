@@ -1,0 +1,147 @@
+"""Executions in a real browser: started with an input, watched, looked into, retried, canceled."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from workflows.tests.conftest import chain, code, node
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+ITEMS = """return Array.from({length: 60}, (_, n) => ({json: {
+  n, name: `Harbour ${n}`, tide: {high: n / 2, at: ['dawn', 'dusk']},
+  note: n % 7 ? '' : 'x '.repeat(200)
+}}))"""
+PICK = "throw new Error('There is no tide table for this harbour.')"
+
+
+@pytest.fixture(scope="module")
+def keep(home: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Import a workflow; returns the address of its page: `keep("Tides", node, ...)`."""
+    folder = tmp_path_factory.mktemp("workflows")
+
+    def kept(name: str, *nodes: dict[str, Any], **more: Any) -> str:
+        path = Path(folder / f"{name}.json")
+        path.write_text(chain(name, *nodes, **more), encoding="utf-8")
+        said = home.manage("import_workflow", str(path)).stdout
+        found = re.search(r"id (\d+)", said)
+        assert found is not None, said
+        return f"/workflows/{found[1]}/"
+
+    return kept
+
+
+def run(page: Any, address: str, given: str = "") -> None:
+    """Run a workflow from its page."""
+    page.goto(address)
+    page.get_by_label("Input", exact=True).fill(given)
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_url(re.compile(r"/executions/\d+/$"))
+
+
+def test_a_run_is_started_watched_and_looked_into(open_page, keep, look):
+    wait = node("Rest", "wait", resume="timeInterval", amount=4, unit="seconds")
+    pins = {"Harbours": [{"json": {"pinned": True}}]}
+    nodes = [code("Harbours", ITEMS), wait, node("Table", "convertToFile", operation="toJson")]
+    address = keep(f"Tides {look}", *nodes, pinData=pins)
+    seen = open_page(address, look)
+    page = seen.page
+    expect(page.locator("#runs")).to_contain_text("It has not run yet.")
+    seen.shoot("run-form")
+    assert not seen.overflows()
+    assert seen.axe() == []
+    run(page, address, '{"from": "me"}')
+    page.evaluate("window.same = true")
+    rest = page.locator("#nodes tr", has_text="Rest")
+    expect(rest).to_contain_text("Running", timeout=20000)
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    expect(page.get_by_role("button", name="Run again")).to_be_hidden()
+    seen.shoot("execution-running")
+    expect(page.locator("#facts")).to_contain_text("Succeeded", timeout=20000)
+    expect(page.locator("#data")).to_contain_text("What Table gave")
+    assert page.evaluate("window.same") is True
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    expect(page.get_by_role("button", name="Retry")).to_be_hidden()
+    with page.expect_download() as download:
+        page.locator("#data td a").first.click()
+    assert "Harbour 59" in Path(download.value.path()).read_text()
+    page.locator("#nodes").get_by_role("link", name="Harbours").click()
+    expect(page.locator("#data tbody tr")).to_have_count(50)
+    seen.shoot("execution-table")
+    assert not seen.overflows()
+    assert seen.axe() == []
+    page.get_by_role("link", name="After").click()
+    expect(page.locator("#data tbody tr")).to_have_count(10)
+    page.get_by_role("link", name="JSON").click()
+    expect(page.locator("#data pre")).to_contain_text('"name": "Harbour 59"')
+    seen.shoot("execution-json")
+    assert not seen.overflows()
+    assert seen.axe() == []
+    page.goto(address)
+    expect(page.locator("#runs")).to_contain_text("Succeeded")
+    seen.shoot("workflow-with-runs")
+    assert seen.axe() == []
+
+
+def test_a_failed_run_says_why_and_is_retried(open_page, home, keep, look):
+    address = keep(f"Harbour {look}", code("Ask", "return [{json: {}}]"), code("Pick", PICK))
+    seen = open_page(address, look)
+    page = seen.page
+    run(page, address)
+    expect(page.locator("#facts")).to_contain_text("There is no tide table", timeout=20000)
+    expect(page.locator("#data")).to_contain_text("What Pick gave")
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    seen.shoot("execution-failed")
+    assert not seen.overflows()
+    assert seen.axe() == []
+    keep(f"Harbour {look}", code("Ask", FAILS), code("Pick", "return [{json: {mended: true}}]"))
+    page.reload()
+    page.get_by_role("button", name="Retry with the newest version").click()
+    expect(page.locator("#facts")).to_contain_text("Succeeded", timeout=20000)
+    expect(page.locator("main")).to_contain_text("retry of")
+    expect(page.locator("#data")).to_contain_text("mended")
+
+
+FAILS = "throw new Error('this is not run again')"
+
+
+def test_bad_json_is_told_by_its_line(open_page, keep, look):
+    seen = open_page(keep(f"Bad {look}", node("End", "noOp")), look)
+    page = seen.page
+    page.get_by_label("Input", exact=True).fill('{\n  "a": 1,\n  b: 2\n}')
+    seen.listening = False  # the browser reports the 422 itself
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("form [role=alert]")).to_contain_text("at line 3")
+    seen.listening = True
+    seen.shoot("run-refused")
+    assert seen.axe() == []
+
+
+def test_a_waiting_run_is_canceled_and_the_list_follows(open_page, keep, look):
+    wait = node("Rest", "wait", resume="timeInterval", amount=2, unit="hours")
+    address = keep(f"Waiting {look}", wait)
+    seen = open_page(address, look)
+    page = seen.page
+    run(page, address)
+    expect(page.locator("#facts")).to_contain_text("Waiting", timeout=20000)
+    seen.shoot("execution-waiting")
+    other = open_page("/executions/?state=waiting", look)
+    row = other.page.locator("tr", has_text=f"Waiting {look}")
+    expect(row).to_contain_text("Rest waits until")
+    other.shoot("executions")
+    assert not other.overflows()
+    assert other.axe() == []
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#facts")).to_contain_text("Canceled", timeout=10000)
+    expect(row).to_have_count(0, timeout=10000)
+    dashboard = open_page("/", look)
+    expect(dashboard.page.locator("#panel-executions")).to_contain_text(f"Waiting {look}")
+    dashboard.shoot("dashboard")
+    assert dashboard.axe() == []
+    admin = open_page("/admin/workflows/execution/", look)
+    admin.shoot("admin-executions")
+    assert admin.axe() == []

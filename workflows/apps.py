@@ -14,8 +14,8 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         """Fill the shelves of this room."""
         modules = (
-            "kinds", "live", "navigation", "panels", "permissions", "scripts.health", "search",
-            "tasks",
+            "kinds", "live", "navigation", "panels", "permissions", "reference", "scripts.health",
+            "search", "tasks",
         )  # fmt: skip
         for module in modules:
             importlib.import_module(f"workflows.{module}")

@@ -47,7 +47,10 @@ class Binaries:
         if len(data) > MOST_BYTES:
             raise NodeError(f"A file of more than {MOST_BYTES // 1024**2} MB cannot be kept.")
         key = secrets.token_hex(16)
-        await asyncio.to_thread(self._write, key, data)
+        try:
+            await asyncio.to_thread(self._write, key, data)
+        except OSError as error:
+            raise NodeError(f"The file could not be kept: {error.strerror}.") from error
         return {"id": f"{self.run}.{key}", **described(len(data), mime, name)}
 
     async def bytes_of(self, record: Mapping[str, Any]) -> bytes:

@@ -10,6 +10,9 @@ declare(
         "execution.start": Rule(Scope.RUN, Role.EDITOR),
         "execution.view": Rule(Scope.READ, ANYBODY),
         "workflow.view": Rule(Scope.READ, ANYBODY),
+        "variable.change": Rule(Scope.WRITE, Role.EDITOR),
+        "variable.delete": Rule(Scope.WRITE, Role.EDITOR),
+        "variable.view": Rule(Scope.READ, ANYBODY),
         "workflow.change": Rule(Scope.WRITE, Role.EDITOR),
         "workflow.delete": Rule(Scope.WRITE, Role.EDITOR),
     }

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from asgiref.sync import sync_to_async
 
-from whoosh_site.core.addresses import allowed, public_only
+from whoosh_site.core.addresses import Policy, public_only
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.http import Answer, Door
 from workflows.engine.document import Document
@@ -18,7 +18,9 @@ from workflows.engine.items import Items
 from workflows.engine.node import Context
 from workflows.engine.scripts import CodeResult, Scripts
 from workflows.execute import Order, execute
+from workflows.scripts.python import run_python
 
+PUBLIC = public_only()
 DEEPEST = 20
 """How many workflows may run inside one another."""
 
@@ -102,7 +104,7 @@ class Reach:
         timezone: str = "UTC",
         file_roots: Sequence[str] = (),
         own_folders: Sequence[str] = (),
-        http_allow: Sequence[str] = (),
+        policy: Policy = PUBLIC,
         python: bool = False,
         run_key: str = "",
         depth: int = 0,
@@ -117,7 +119,7 @@ class Reach:
         self.timezone = timezone
         self.file_roots = file_roots
         self.own_folders = own_folders
-        self.http_allow = http_allow
+        self.policy = policy
         self.python = python
         self.run_key = run_key or secrets.token_hex(16)
         self.depth = depth
@@ -136,7 +138,7 @@ class Reach:
             NodeError: the address is refused, or no whole answer came.
         """
         if self._door is None:
-            self._door = Door(public_only(allowed(entry) for entry in self.http_allow))
+            self._door = Door(self.policy)
         try:
             async with self._door.stream(method, url, **options) as answer:
                 yield answer
@@ -148,8 +150,13 @@ class Reach:
         await asyncio.sleep(seconds)
 
     async def run_python(self, source: str, items: Items, *, each: bool) -> CodeResult:
-        """Refuse: see `python`."""
-        raise NodeError("Python is disabled.")
+        """Run Python in its own confined process, where an administrator allows it."""
+        if not self.python:
+            raise NodeError(
+                "Python is disabled",
+                description="An administrator can enable it; JavaScript is always there.",
+            )
+        return await run_python(source, items, each=each)
 
     # -- other workflows -------------------------------------------------------------------------
 
@@ -174,7 +181,7 @@ class Reach:
             scripts=self.scripts, find=self.find, blobs=self.blobs, memories=self.memories,
             timezone=self.timezone,
             file_roots=self.file_roots, own_folders=self.own_folders,
-            http_allow=self.http_allow, python=self.python,
+            policy=self.policy, python=self.python,
             run_key=self._inner_key(items, parent),
             depth=self.depth + 1,
         )  # fmt: skip

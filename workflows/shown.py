@@ -11,7 +11,7 @@ from whoosh_site.core.leases import RUNNING
 from workflows.engine.document import NodeSpec
 from workflows.models import Execution, WorkflowVersion
 from workflows.models.executions import SUCCESS
-from workflows.n8n.findings import ERROR, WARNING, storable
+from workflows.n8n.findings import ERROR, WARNING, label
 from workflows.n8n.picture import STICKY, Picture, draw
 from workflows.services.linting import kinds
 
@@ -56,8 +56,9 @@ def shown(version: WorkflowVersion) -> Shown:
     document = version.document
     states = {name: state for name, found in by_node.items() if (state := _worst(found))}
     specs = [spec for spec in document.nodes.values() if spec.short_type != STICKY]
-    rows = [_row(spec, by_node.get(storable(spec.name), []), version) for spec in specs[:MOST_ROWS]]
-    names = {storable(spec.name) for spec in specs[:MOST_ROWS]}
+    specs.sort(key=lambda spec: spec.position)  # as people read the picture
+    rows = [_row(spec, by_node.get(label(spec.name), []), version) for spec in specs[:MOST_ROWS]]
+    names = {label(spec.name) for spec in specs[:MOST_ROWS]}
     rest = [one for one in version.findings if one["node"] not in names]
     picture = draw(document, kinds(), icon_of, states)
     return Shown(picture, rows, len(specs) - len(rows), rest)
@@ -87,13 +88,13 @@ def _row(spec: NodeSpec, findings: list[dict[str, str]], version: WorkflowVersio
     targets = version.document.links.get(spec.name, {}).values()
     ends = [end.node for outputs in targets for ends in outputs for end in ends]
     return Row(
-        name=storable(spec.name),
-        label=kind.label if kind else storable(spec.short_type),
+        name=label(spec.name),
+        label=kind.label if kind else label(spec.short_type),
         version=f"{spec.version:g}",
         icon=icon_of(spec),
         known=kind is not None,
         disabled=spec.disabled,
-        leads_to=[storable(end) for end in dict.fromkeys(ends)],
+        leads_to=[label(end) for end in dict.fromkeys(ends)],
         findings=findings,
     )
 

@@ -118,9 +118,9 @@ def _imported(request: HttpRequest, form: ImportForm) -> Any:
     for one in done[:10]:
         version = one.workflow.current
         words = f"{one.workflow} {WORDS[one.outcome]}"
-        if version.error_count or version.warning_count:
-            found = counted(version.error_count, "error"), counted(version.warning_count, "warning")
-            words += f"; look at {found[0]} and {found[1]} below its picture"
+        counts = (version.error_count, "error"), (version.warning_count, "warning")
+        if found := [counted(count, noun) for count, noun in counts if count]:
+            words += f", with {' and '.join(found)}"
         messages.success(request, f"{words}.")
     if len(done) > 10:
         messages.success(request, f"And {len(done) - 10} more.")
@@ -130,7 +130,7 @@ def _imported(request: HttpRequest, form: ImportForm) -> Any:
 WORDS = {
     "created": "is imported",
     "changed": "has a new version",
-    "unchanged": "was here already, just so",
+    "unchanged": "was here already",
 }
 
 

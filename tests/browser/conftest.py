@@ -3,12 +3,11 @@
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.watched import Watched
+from tests.browser.watched import LOOKS, Watched
 from tests.fake_agent import FakeHost, running
 from tests.process.installation import PASSWORD, Installation, installation
 
@@ -22,11 +21,6 @@ ARGUMENTS = [
     "--disable-quic",
     "--no-first-run",
 ]
-LOOKS = {
-    "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
-    "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
-}
 
 
 def binary() -> str:
@@ -86,49 +80,36 @@ def cookie(chromium: Any, home: Installation) -> list[Any]:
     return list(cookies)
 
 
-@pytest.fixture(params=list(LOOKS))
-def look(request: pytest.FixtureRequest) -> str:
-    """Light, dark and phone."""
-    return str(request.param)
-
-
 @pytest.fixture(scope="session")
-def signed_in(chromium: Any, home: Installation, cookie: list[Any]) -> Iterator[dict[str, Any]]:
-    """A signed-in context for each look, with the files a browser has cached by then."""
-    contexts = {}
-    for look, options in LOOKS.items():
-        contexts[look] = chromium.new_context(**options, base_url=home.url)
-        contexts[look].add_cookies(cookie)
-    yield contexts
-    for context in contexts.values():
-        context.close()
+def signed_in(chromium: Any, home: Installation, cookie: list[Any]) -> Iterator[Any]:
+    """A signed-in context, with the files a browser has cached by then."""
+    context = opened(chromium, home)
+    context.add_cookies(cookie)
+    yield context
+    context.close()
+
+
+def opened(chromium: Any, home: Installation) -> Any:
+    """Return a new context."""
+    first = LOOKS["light"]
+    return chromium.new_context(viewport=first.size, color_scheme=first.scheme, base_url=home.url)
 
 
 @pytest.fixture
-def open_page(chromium: Any, home: Installation, signed_in: dict[str, Any]) -> Iterator[Any]:
+def open_page(chromium: Any, home: Installation, signed_in: Any) -> Iterator[Any]:
     """Open an address; whatever the browser complains about fails the test.
 
     `stranger=True` opens it in a context of its own, not signed in and with nothing remembered.
     """
-    opened: list[Watched] = []
+    pages: list[Watched] = []
 
-    def opener(path: str, look: str = "light", *, stranger: bool = False) -> Watched:
-        own = chromium.new_context(**LOOKS[look], base_url=home.url) if stranger else None
-        watched = Watched(own or signed_in[look], home.url, look, own=stranger)
-        opened.append(watched)
+    def opener(path: str, *, stranger: bool = False) -> Watched:
+        context = opened(chromium, home) if stranger else signed_in
+        watched = Watched(context, home.url, own=stranger)
+        pages.append(watched)
         watched.goto(path)
         return watched
 
     yield opener
-    complaints = [complaint for watched in opened for complaint in watched.close()]
+    complaints = [complaint for watched in pages for complaint in watched.close()]
     assert complaints == []
-
-
-def shots() -> Path | None:
-    """Return where screenshots go."""
-    folder = os.environ.get("WHOOSH_SHOTS")
-    if not folder:
-        return None
-    path = Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
-    return path

@@ -31,11 +31,11 @@ def searched(seen: Any, *places: str) -> Any:
     return page
 
 
-def test_hosts_are_found_without_reload_and_one_becomes_an_agent(open_page, home, two_hosts, look):
+def test_hosts_are_found_without_reload_and_one_becomes_an_agent(open_page, home, two_hosts):
     open_one, guarded = two_hosts
-    seen = open_page("/agents/", look)
+    seen = open_page("/agents/")
     seen.page.get_by_role("link", name="Discover hosts").click()
-    assert seen.axe() == []
+    assert seen.flaws("discover") == []
     named = [host.url.removeprefix("http://") for host in (open_one, guarded, home)]
     page = searched(seen, *named, "127.0.0.1:9")
     found = page.locator("#found")
@@ -47,9 +47,7 @@ def test_hosts_are_found_without_reload_and_one_becomes_an_agent(open_page, home
     expect(row).to_contain_text("llama.cpp")
     guarded_row = found.locator("tr", has_text=guarded.url)
     expect(guarded_row).to_contain_text("wants a key")
-    seen.shoot("discovery")
-    assert not seen.overflows()
-    assert seen.axe() == []
+    assert seen.flaws("discovery") == []
     row.get_by_role("checkbox").check()
     row.get_by_label("Name of").fill("oak")  # taken
     page.get_by_role("button", name="Register the chosen").click()
@@ -64,34 +62,30 @@ def test_hosts_are_found_without_reload_and_one_becomes_an_agent(open_page, home
     delete(page, "linden")
 
 
-def test_a_long_search_shows_how_far_it_is_and_stops_when_told(open_page, look, two_hosts):
+def test_a_long_search_shows_how_far_it_is_and_stops_when_told(open_page, two_hosts):
     open_one, slow = two_hosts
     slow.faults.add("delay", seconds=30)
-    seen = open_page("/agents/discover/", look)
+    seen = open_page("/agents/discover/")
     page = searched(seen, *(host.url.removeprefix("http://") for host in two_hosts))
     found = page.locator("#found")
     expect(found).to_contain_text("1 of 2 places asked, 1 host found")
     expect(found).to_contain_text(open_one.url)
     button = page.get_by_role("button", name="Stop")
-    seen.shoot("discovery-running")
-    assert seen.axe() == []
+    assert seen.flaws("discovery-running") == []
     button.click()
     expect(found).to_contain_text("Stopped", timeout=10000)
     expect(button).to_be_hidden()
     expect(found.get_by_role("checkbox")).to_be_visible()
 
 
-def test_a_host_that_asks_shows_at_once_and_is_let_in(open_page, home, look):
-    seen = open_page("/admin/agents/jointoken/add/", look)
+def test_a_host_that_asks_shows_at_once_and_is_let_in(open_page, home):
+    seen = open_page("/admin/agents/jointoken/add/")
     page = seen.page
-    seen.shoot("join-token-form")
-    assert seen.axe() == []
+    assert seen.flaws("join-token-form") == []
     page.get_by_label("Name:").fill("Lab rack")
     page.get_by_role("button", name="Save", exact=True).click()
     token = page.locator("#join-token").inner_text()
-    seen.shoot("join-token")
-    assert not seen.overflows()
-    assert seen.axe() == []
+    assert seen.flaws("join-token") == []
     seen.goto("/agents/")
     with running(FakeHost("ollama", pace=0)) as host:
         answer = httpx.post(
@@ -102,15 +96,12 @@ def test_a_host_that_asks_shows_at_once_and_is_let_in(open_page, home, look):
         assert answer.status_code == 202, answer.text
         notice = page.locator("#waiting")
         expect(notice).to_contain_text("1 host waits for your approval", timeout=10000)
-        seen.shoot("agents-waiting")
-        assert seen.axe() == []
+        assert seen.flaws("agents-waiting") == []
         assert host.requests == []
         notice.get_by_role("link").click()
         row = page.locator("tr", has_text="rowan")
         row.get_by_role("checkbox").check()
-        seen.shoot("join-requests")
-        assert not seen.overflows()
-        assert seen.axe() == []
+        assert seen.flaws("join-requests") == []
         page.get_by_label("Action:").select_option(label="Approve")
         page.get_by_role("button", name="Go").click()
         expect(page.locator("main")).to_contain_text("rowan is an agent now.")

@@ -17,33 +17,30 @@ def ask(page: Any, prompt: str, agent: str = "oak") -> None:
     page.wait_for_url("**/calls/*/")
 
 
-def test_a_call_can_be_read_while_it_runs_and_when_it_was_stopped(open_page, look):
-    seen = open_page("/ask/", look)
-    ask(seen.page, "long " * 300)
+def test_a_call_can_be_read_while_it_runs_and_when_it_was_stopped(open_page):
+    seen = open_page("/ask/")
+    ask(seen.page, "long " * 600)
     expect(seen.page.locator("[data-text]")).to_contain_text("You said", timeout=15000)
     expect(seen.page.locator("#who")).to_contain_text("oak · llama3:8b")
     expect(seen.page.locator("[data-waiting]")).to_be_hidden()
-    seen.shoot("call-running")
-    assert seen.axe() == []
+    assert seen.flaws("call-running") == []
     seen.page.get_by_role("button", name="Stop").click()
     expect(seen.page.locator("#answer")).to_contain_text("what had come by then", timeout=15000)
     expect(seen.page.get_by_role("button", name="Copy answer")).to_be_visible()
-    seen.shoot("call-stopped")
-    assert seen.axe() == []
+    assert seen.flaws("call-stopped") == []
 
 
-def test_a_failed_call_can_be_read(open_page, home, look):
+def test_a_failed_call_can_be_read(open_page, home):
     fault = home.oak.faults.add("status", paths="/api/chat", status=500, body="out of memory")
-    seen = open_page("/ask/", look)
+    seen = open_page("/ask/")
     ask(seen.page, "This fails")
     expect(seen.page.locator("#facts")).to_contain_text("Failed", timeout=15000)
     home.oak.faults.remove(fault)
-    seen.shoot("call-failed")
-    assert seen.axe() == []
+    assert seen.flaws("call-failed") == []
 
 
-def test_a_waiting_call_says_what_for_and_does_not_flicker(open_page, home, look):
-    seen = open_page("/ask/", look)
+def test_a_waiting_call_says_what_for_and_does_not_flicker(open_page, home):
+    seen = open_page("/ask/")
     ask(seen.page, "Nobody is there", agent="ash")
     expect(seen.page.locator("#waiting")).to_contain_text("ash", timeout=15000)
     shown = set()
@@ -52,17 +49,16 @@ def test_a_waiting_call_says_what_for_and_does_not_flicker(open_page, home, look
         seen.page.wait_for_timeout(300)
         seen.page.reload()
     assert shown == {"Waiting"}
-    seen.shoot("call-waiting")
-    assert seen.axe() == []
+    assert seen.flaws("call-waiting") == []
     seen.page.get_by_role("button", name="Stop").click()
     expect(seen.page.locator("#answer")).to_contain_text("Stopped before an answer came")
 
 
-def test_links_in_an_answer_can_be_told_from_words(open_page, look):
-    seen = open_page("/ask/", look)
+def test_links_in_an_answer_can_be_told_from_words(open_page):
+    seen = open_page("/ask/")
     ask(seen.page, "Look at [the docs](https://example.org/) for more")
     expect(seen.page.locator("#answer a")).to_have_text("the docs", timeout=15000)
-    assert seen.axe() == []
+    assert seen.flaws("call-links") == []
 
 
 def test_the_words_do_not_change_their_size_at_the_end(open_page):
@@ -74,12 +70,11 @@ def test_the_words_do_not_change_their_size_at_the_end(open_page):
     assert page.locator("#answer .markdown").evaluate(size) == streamed
 
 
-def test_a_message_can_be_read(open_page, look):
-    seen = open_page("/agents/2/", look)
+def test_a_message_can_be_read(open_page):
+    seen = open_page("/agents/2/")
     seen.page.get_by_role("button", name="Check now").click()
     expect(seen.page.get_by_role("alert")).to_contain_text("BIRCH thinker is being checked")
-    seen.shoot("message")
-    assert seen.axe() == []
+    assert seen.flaws("message") == []
 
 
 def test_asking_again_fills_the_form(open_page):
@@ -116,7 +111,8 @@ def test_a_link_for_a_password_is_copied_by_a_button(open_page):
 
 
 def test_the_cells_of_an_admin_list_are_named_on_a_phone(open_page):
-    page = open_page("/admin/agents/agent/", "phone").page
-    cell = page.locator("tr", has_text="birch").locator("td.field-software")
+    seen = open_page("/admin/agents/agent/")
+    seen.turn("phone")
+    cell = seen.page.locator("tr", has_text="birch").locator("td.field-software")
     label = cell.evaluate("e => getComputedStyle(e, '::before').content")
     assert label == '"Software"'

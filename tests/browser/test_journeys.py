@@ -41,8 +41,7 @@ def test_what_would_happen_is_explained_without_asking(open_page, home):
     expect(seen.page.locator("#foreseen")).to_contain_text("offline")
     assert seen.page.get_by_label("Prompt").input_value() == "Where would this go?"
     assert not any(one.path == "/api/chat" for one in home.oak.requests[asked:])
-    seen.shoot("foreseen")
-    assert seen.axe() == []
+    assert seen.flaws("foreseen") == []
 
 
 def test_the_stop_button_reaches_the_host_and_keeps_what_had_come(open_page, home):
@@ -149,8 +148,7 @@ def test_a_new_key_is_shown_once_and_can_be_revoked(open_page):
     expect(page.get_by_label("The new key")).to_be_focused()
     expect(page.get_by_label("The new key")).to_be_in_viewport()
     assert page.url.endswith("/account/")
-    seen.shoot("key")
-    assert seen.axe() == []
+    assert seen.flaws("key") == []
     page.reload()
     expect(page.locator("tr", has_text="browser test")).to_have_count(1)
     assert shown not in page.content()
@@ -170,7 +168,8 @@ def test_search_is_one_slash_away(open_page):
 
 
 def test_the_menu_opens_on_a_phone(open_page):
-    seen = open_page("/", "phone")
+    seen = open_page("/")
+    seen.turn("phone")
     page = seen.page
     expect(page.get_by_role("link", name="Capabilities")).to_be_hidden()
     page.get_by_role("button", name="Menu").click()

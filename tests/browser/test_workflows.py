@@ -71,7 +71,7 @@ def test_a_pasted_workflow_is_drawn_with_what_was_found_in_it(open_page, look):
     assert not seen.overflows()
     seen.shoot("workflow-import")
     paste(seen, garden(f"Garden {look}"))
-    expect(page.locator("main")).to_contain_text(f"Garden {look} is imported")
+    expect(page.locator("main")).to_contain_text(f"Garden {look} is imported, with")
     drawing = page.locator(".wh-graph svg")
     expect(drawing.locator(".wh-graph-node")).to_have_count(9)
     expect(drawing.locator(".wh-graph-serves")).to_have_count(2)

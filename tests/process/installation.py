@@ -1,13 +1,16 @@
 """A whole WHOOSH of its own: state folder, database, port and all its processes."""
 
+import atexit
 import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,11 +43,60 @@ def eventually(question: Any, seconds: float = 10.0, every: float = 0.1) -> Any:
         time.sleep(every)
 
 
+class Prepared:
+    """What the first prepared installation of a test run left: its database and its secret key."""
+
+    FILES = ("whoosh.sqlite3", "secret.key")
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.name = ""
+        """Of the PostgreSQL database that is copied; empty on SQLite."""
+
+    def exists_for(self, made: "Installation") -> bool:
+        """Whether there is one to be copied."""
+        return self.folder is not None and bool(self.name) == bool(made.database_url)
+
+    def take_from(self, made: "Installation") -> None:
+        """Keep a copy until the test run ends."""
+        self.folder = Path(tempfile.mkdtemp(prefix="whoosh-prepared-"))
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+        self._copy(made.var, self.folder)
+        if made.database_url:
+            self.name = f"whoosh_{secrets.token_hex(6)}"
+            atexit.register(on_server, f"DROP DATABASE IF EXISTS {self.name}")
+            on_server(f"CREATE DATABASE {self.name} TEMPLATE {made.database}")
+
+    def copy_to(self, made: "Installation") -> None:
+        """Give an installation whose database is empty the copy."""
+        assert self.folder is not None
+        self._copy(self.folder, made.var)
+        if made.database_url:
+            on_server(f"DROP DATABASE {made.database}")
+            on_server(f"CREATE DATABASE {made.database} TEMPLATE {self.name}")
+
+    def _copy(self, source: Path, target: Path) -> None:
+        for name in self.FILES:
+            if (source / name).exists():
+                shutil.copy(source / name, target)
+
+
+def on_server(statement: str) -> None:
+    """Run a statement about whole databases where the test run's own one is."""
+    base = os.environ["DATABASE_URL"].rpartition("/")[0]
+    with psycopg.connect(f"{base}/postgres", autocommit=True) as server:
+        server.execute(statement)
+
+
+_prepared = Prepared()
+
+
 class Installation:
     """One `manage.py up` and everything around it."""
 
     def __init__(self, var: Path, database_url: str = "") -> None:
         self.var = var
+        self.database_url = database_url
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.before: tuple[str, ...] = ()
@@ -60,6 +112,11 @@ class Installation:
         if database_url:
             self.environment["DATABASE_URL"] = database_url
             self.environment["REDIS_URL"] = os.environ["REDIS_URL"]
+
+    @property
+    def database(self) -> str:
+        """The name of its PostgreSQL database."""
+        return self.database_url.rpartition("/")[2]
 
     # -- commands ----------------------------------------------------------------------------
 
@@ -77,7 +134,14 @@ class Installation:
         return done
 
     def prepare(self) -> None:
-        """Migrate, and make an administrator."""
+        """Migrate, and make an administrator; a later one of a test run copies the first."""
+        if _prepared.exists_for(self):
+            _prepared.copy_to(self)
+        else:
+            self._migrate()
+            _prepared.take_from(self)
+
+    def _migrate(self) -> None:
         self.manage("migrate", "--verbosity", "0")
         self.manage(
             *("createsuperuser", "--noinput", "--username", "admin"),
@@ -195,14 +259,12 @@ def database() -> Iterator[str]:
     if not url.startswith("postgres"):
         yield ""
         return
-    base, name = url.rpartition("/")[0], f"whoosh_{secrets.token_hex(6)}"
-    with psycopg.connect(f"{base}/postgres", autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
+    name = f"whoosh_{secrets.token_hex(6)}"
+    on_server(f"CREATE DATABASE {name}")
     try:
-        yield f"{base}/{name}"
+        yield f"{url.rpartition('/')[0]}/{name}"
     finally:
-        with psycopg.connect(f"{base}/postgres", autocommit=True) as server:
-            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @contextmanager

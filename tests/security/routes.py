@@ -35,6 +35,7 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
     "versions/{number}": (lambda w: w.workflow.current.number, 987654),
     "executions/{pk}": (lambda w: w.execution.pk, 987654),
     "execution/{object_id}": (lambda w: w.execution.pk, 987654),
+    "variable/{object_id}": (lambda w: w.variable.pk, 987654),
     "workflow/{object_id}": (lambda w: w.workflow.pk, 987654),
     "workflowversion/{object_id}": (lambda w: w.workflow.current.pk, 987654),
     "projects/{pk}": (lambda w: w.project.pk, 987654),

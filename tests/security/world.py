@@ -29,7 +29,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
 from workflows import services as workflows
 from workflows.engine.run import Step
-from workflows.models import Execution, ExecutionData, Workflow
+from workflows.models import Execution, ExecutionData, Variable, Workflow
 
 CANARY = "canary-3f9b1c-never-to-be-seen"
 # What changes because somebody looked: the session, signs of life, the last use or sign-in.
@@ -54,6 +54,7 @@ class World:
     artifact: Artifact
     workflow: Workflow
     execution: Execution
+    variable: Variable
     discovery: Discovery
     join_token: JoinToken
     join_text: str
@@ -96,6 +97,7 @@ def build(people: Any, make_agent: Any) -> World:
         task=task,
         workflow=workflow,
         execution=_execution(people, workflow),
+        variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
         ),

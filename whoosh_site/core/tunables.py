@@ -17,7 +17,7 @@ from whoosh_site.core.errors import BadInput, NotFound
 from whoosh_site.core.models.system import Setting
 
 SEEN_WITHIN = 2.0
-LONGEST_TEXT = 100
+LONGEST_TEXT = 1000
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ tells what was found. Nothing is ever written back: export gives the text that w
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -238,10 +239,13 @@ def _sequence(value: object) -> Sequence[Any]:
 def _number(value: object, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return default
+    if isinstance(value, int):
+        return value
     try:
-        return float(value) if not isinstance(value, int) else value
+        found = float(value)
     except ValueError:
         return default
+    return found if math.isfinite(found) else default
 
 
 def _position(value: object) -> tuple[float, float]:

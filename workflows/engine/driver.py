@@ -79,6 +79,7 @@ class Work:
             for items in ready.inputs
         ]
         self.output_count = len(node.outputs_of(parameters, spec.version))
+        self.began_with_an_error = False  # what its last try gave: n8n tries again then
         self.warnings: list[str] = []
         self.logs: list[str] = []
 
@@ -217,7 +218,7 @@ class Driver:
                 if not left:
                     raise
             else:
-                if not left or not _gave_error(outputs):
+                if not left or not work.began_with_an_error:
                     return outputs
             await self.around.outside.sleep(work.spec.retry_wait)
         raise AssertionError("the last try returns or raises")
@@ -246,6 +247,8 @@ class Driver:
         )  # fmt: skip
         await self._evaluate(work.node, context)
         outputs = await _guarded(work.node, context)
+        if not first:
+            work.began_with_an_error = _gave_error(outputs)
         return _ended_well(spec, outputs, inputs, work.output_count)
 
     async def _evaluate(self, node: type[Node], context: Context) -> None:

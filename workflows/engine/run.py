@@ -46,15 +46,17 @@ class Step:
         """How many items it gave, over all outputs."""
         return sum(len(items) for items in self.outputs if items)
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, *, state: bool = True) -> Iterator[bytes]:
         """Yield what has to be kept of it to go through the run again: one line, then its items.
 
         A line of items is `[output, items]`; long outputs take several, so that none is large.
+        The `state` is needed of the last step of each node only.
         """
         kept: dict[str, Any] = {"node": self.node, "index": self.index, "sources": self.sources}
         kept |= {"ms": self.ms, "started": self.started}
         for name in ("error", "state", "logs", "pinned"):
-            if value := getattr(self, name):
+            value = getattr(self, name)
+            if value and (state or name != "state"):
                 kept[name] = value
         kept["silent"] = [items is None for items in self.outputs]
         yield pack(kept)

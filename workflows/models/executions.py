@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -200,11 +200,12 @@ class ExecutionData(models.Model):
             parts.append(rest)
 
     @classmethod
-    def packed(cls, steps: Iterable[Step]) -> tuple[bytes, int]:
+    def packed(cls, steps: Sequence[Step]) -> tuple[bytes, int]:
         """Return steps as they are kept, and how large they were before."""
+        last = {step.node: step for step in steps}
         press, parts, size = zlib.compressobj(LEVEL), [], 0
         for step in steps:
-            for line in step.lines():
+            for line in step.lines(state=last[step.node] is step):
                 size += len(line) + 1
                 parts.append(press.compress(line + b"\n"))
         return b"".join([*parts, press.flush()]), size

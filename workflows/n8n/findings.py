@@ -2,18 +2,29 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
 MOST = 200
 """Findings that are kept of one document."""
+LONGEST, LONGEST_LABEL = 1_000, 255
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def label(name: str) -> str:
+    """Return a node's name as it is shown: storable, and not endless."""
+    return storable(name)[:LONGEST_LABEL]
 
 
 def storable(text: str) -> str:
     """Return a text as every database holds it: no null character, no half of one."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def whole(text: str) -> str:
+    """Return JSON whose halves of characters are written as escapes, as every file holds it."""
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,11 @@ class Finding:
 
     def as_dict(self) -> dict[str, str]:
         """Return it as it is stored."""
-        return {key: storable(value) for key, value in asdict(self).items()}
+        return {
+            "severity": self.severity,
+            "message": storable(self.message)[:LONGEST],
+            "node": label(self.node),
+        }
 
 
 def sorted_out(findings: Iterable[Finding]) -> list[Finding]:

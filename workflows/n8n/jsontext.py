@@ -6,6 +6,7 @@ written from values: pieces of its text are cut out, put in or laid out anew.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -34,8 +35,8 @@ class Doubled(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        names = [name for name, _ in pairs]
-        self.doubled = sorted({name for name in names if names.count(name) > 1})
+        times = Counter(name for name, _ in pairs)
+        self.doubled = sorted(name for name, count in times.items() if count > 1)
 
 
 def read(text: str) -> Any:

@@ -3,6 +3,7 @@
 What is stored is never changed: this is done anew whenever a document is read.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -115,9 +116,8 @@ def _credentials(value: Any, node: str, found: list[Finding]) -> dict[str, Any]:
 
 
 def _about_nodes(nodes: list[dict[str, Any]]) -> Iterator[Finding]:
-    names = [node["name"] for node in nodes]
-    for name in dict.fromkeys(names):
-        count = names.count(name) if len(names) < 2000 else 1
+    times = Counter(node["name"] for node in nodes)
+    for name, count in times.items():
         if count > 1:
             said = (
                 f"{count} nodes have this name; only the first is run. Give the others new names."

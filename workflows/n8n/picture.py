@@ -4,12 +4,13 @@ import math
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from workflows.engine.document import MAIN, OUTPUT, Document, NodeSpec
 from workflows.engine.node import Node
 from workflows.n8n import graphs, ports
-from workflows.n8n.findings import storable
+from workflows.n8n.findings import label, storable
 
 SIZE, WIDE, ROUND = 96, 256, 80
 LETTERS, LINES = 20, 2
@@ -17,6 +18,7 @@ MARGIN, LABEL = 60, 56
 FARTHEST = 50_000
 MOST = 1_000
 """Nodes that are drawn."""
+MOST_LINES = 5_000
 STEP_X, STEP_Y = 220, 160
 STICKY = "stickyNote"
 SERVES = (
@@ -159,7 +161,7 @@ def draw(
     }
     picture = Picture(
         boxes=list(boxes.values()),
-        lines=list(_lines(document, boxes, exits)),
+        lines=list(islice(_lines(document, boxes, exits), MOST_LINES)),
         labels=list(_labels(boxes, exits)),
         notes=sorted(notes, key=lambda note: -note.width * note.height),
         left_out=len(document.nodes) - len(specs),
@@ -210,8 +212,8 @@ def _box(
     served = bool(_kinds_into(document, spec.name))
     size = ROUND if serves else SIZE
     return Box(
-        name=storable(spec.name),
-        type=storable(spec.type),
+        name=label(spec.name),
+        type=label(spec.type),
         icon=icon,
         x=place[0],
         y=place[1],
@@ -220,7 +222,7 @@ def _box(
         round=serves and not served,
         disabled=spec.disabled,
         state=state,
-        lines=_wrapped(storable(spec.name), LETTERS),
+        lines=_wrapped(label(spec.name), LETTERS),
     )
 
 
@@ -345,5 +347,5 @@ def _frame(picture: Picture) -> None:
     picture.left = min(one.x for one in things) - MARGIN - 20
     picture.top = min(one.y for one in things) - MARGIN
     right = max(one.x + one.width for one in things) + MARGIN + 20
-    low = max(one.y + one.height for one in things) + MARGIN + LABEL
-    picture.width, picture.height = right - picture.left, low - picture.top + 24
+    low = max(one.y + one.height for one in things) + LABEL + 40
+    picture.width, picture.height = right - picture.left, low - picture.top

@@ -7,10 +7,10 @@ from typing import Any
 
 from whoosh_site.core.errors import BadInput
 from workflows.n8n import jsontext
-from workflows.n8n.findings import NOTE, WARNING, Finding, sorted_out, storable
+from workflows.n8n.findings import NOTE, WARNING, Finding, sorted_out, storable, whole
 from workflows.n8n.mending import mend
 
-WRAPPERS = ("workflow", "workflowData", "data", "template", "workflows")
+WRAPPERS = ("workflow", "workflowData", "document", "data", "template", "workflows")
 DEEPEST_WRAP = 5
 LONGEST_NAME = 255
 LARGEST = 16 * 1024 * 1024
@@ -107,6 +107,7 @@ def _unwrapped(text: str, value: Any, name: str, where: str, room: int) -> Itera
 
 
 def _inside_text(value: str, name: str, where: str, room: int) -> Iterator[Given]:
+    value = whole(value)
     try:
         inner = jsontext.read(value)
     except BadInput:

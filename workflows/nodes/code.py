@@ -130,10 +130,8 @@ def _each(context: Context, result: CodeResult) -> Items:
                 raise result.errors[index]
             item = item_of(values[index] if index < len(values) else UNDEFINED, index)
         except NodeError as error:
-            if error.item is None:
-                error.item = index
             if not context.goes_on:
-                raise
+                raise context.blamed(error, index) from None
             item = context.failed(error, index)
         if item is not None:
             made.append(item)

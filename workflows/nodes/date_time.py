@@ -158,7 +158,7 @@ class DateTime(Node):
                     done = _with_result(context, one, index)
             except NodeError as error:
                 if not context.goes_on:
-                    raise
+                    raise context.blamed(error, index) from None
                 done = context.failed(error, index)
             if done is not None:
                 made.append(done)
@@ -169,7 +169,7 @@ def _with_result(context: Context, one: Item, index: int) -> Item:
     operation = str(context.value("operation", index))
     name = str(context.value("outputFieldName", index, ""))
     if operation not in OPERATIONS:
-        raise NodeError(f"Date & Time has no operation '{operation}'", item=index)
+        raise NodeError(f"Date & Time has no operation '{operation}'")
     value = OPERATIONS[operation](context, index)
     kept = one["json"] if context.value("options.includeInputFields", index, False) else {}
     return {"json": {**kept, name: value}, "pairedItem": {"item": index}}
@@ -188,7 +188,7 @@ def _moved(context: Context, index: int) -> str:
     date = _date(context, "magnitude", index)
     amount = as_number(context.value("duration", index, 0))
     if amount is None:
-        raise NodeError("'Duration' is not a number", item=index)
+        raise NodeError("'Duration' is not a number")
     if context.value("operation", index) == "subtractFromDate":
         amount = -amount
     return iso(plus(date, {str(context.value("timeUnit", index, "days")): amount}))
@@ -219,7 +219,7 @@ def _between(context: Context, index: int) -> Any:
     start, end = _date(context, "startDate", index), _date(context, "endDate", index)
     units = context.value("units", index, ["day"])
     if not isinstance(units, list) or not units:
-        raise NodeError("Choose at least one unit for the time between the dates", item=index)
+        raise NodeError("Choose at least one unit for the time between the dates")
     amounts = apart(start, end, [str(unit) for unit in units])
     return iso_duration(amounts) if context.value("options.isoString", index, False) else amounts
 
@@ -228,7 +228,7 @@ def _part(context: Context, index: int) -> int:
     date = _date(context, "date", index)
     part = str(context.value("part", index, "month"))
     if part not in PARTS:
-        raise NodeError(f"A date has no part '{part}'", item=index)
+        raise NodeError(f"A date has no part '{part}'")
     return date.isocalendar().week if part == "week" else int(getattr(date, part))
 
 
@@ -263,7 +263,6 @@ def _read(value: Any, timezone_name: str, form: str, index: int) -> datetime:
             "Invalid date format",
             description=f"This is not understood as a date: {value!r}. Name its format, or give "
             "it in ISO 8601, such as 2024-01-31T12:00:00Z.",
-            item=index,
         )
     if timezone_name:
         return found.astimezone(zone(timezone_name))

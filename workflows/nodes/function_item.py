@@ -56,10 +56,8 @@ class FunctionItem(Node):
                     raise result.errors[index]
                 made.append(_item(values[index] if index < len(values) else {}, index))
             except NodeError as error:
-                if error.item is None:
-                    error.item = index
                 if not context.goes_on:
-                    raise
+                    raise context.blamed(error, index) from None
                 made.append(context.failed(error, index))
         return [settled(made, known)]
 

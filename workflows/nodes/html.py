@@ -94,7 +94,7 @@ class Html(Node):
                 made += await _extracted(context, one, index)
             except NodeError as error:
                 if not context.goes_on:
-                    raise
+                    raise context.blamed(error, index) from None
                 made.append(context.failed(error, index))
         return [made]
 
@@ -134,10 +134,8 @@ async def _pages(context: Context) -> Items:
             filled = EXPRESSION.sub(lambda m, n=index: as_text(by_text[m[0]].values.get(n)), page)
             made.append({"json": {"html": filled}, "pairedItem": {"item": index}})
         except NodeError as error:
-            if error.item is None:
-                error.item = index
             if not context.goes_on:
-                raise
+                raise context.blamed(error, index) from None
             made.append(context.failed(error, index))
     return made
 

@@ -35,6 +35,6 @@ class HtmlExtract(Node):
                     made.append({"json": json, "pairedItem": {"item": index}})
             except NodeError as error:
                 if not context.goes_on:
-                    raise
+                    raise context.blamed(error, index) from None
                 made.append(context.failed(error, index))
         return [made]

@@ -9,7 +9,7 @@ from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.limits import MEGABYTE, Limits
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
-from workflows.engine.node import Context, Node, Unsupported
+from workflows.engine.node import Answer, Context, Node, Unsupported
 from workflows.engine.parameters import Field
 from workflows.nodes import shelf
 from workflows.nodes.web import making
@@ -21,7 +21,7 @@ from workflows.nodes.web.request import Request
 
 AT_ONCE = 20
 """Requests of one node that are under way at the same time."""
-LARGEST = 64 * MEGABYTE
+LARGE, LARGEST = MEGABYTE, 64 * MEGABYTE
 LONGEST = 300.0
 _WITH_CREDENTIAL = "needs a credential; these cannot be used here yet. Send a header instead"
 _CHECKED = "is refused: certificates are always checked"
@@ -55,13 +55,13 @@ class HttpRequest(Node):
         """Send the requests in batches; the items come in the order of those that asked."""
         size, pause = _batching(context)
         made: list[Items | NodeError] = []
-        gate = asyncio.Semaphore(AT_ONCE)
+        gates = Gates()
         count = len(context.items)
         for first in range(0, count, size):
             if first and pause:
                 await context.outside.sleep(pause)
             batch = range(first, min(first + size, count))
-            made += await asyncio.gather(*(_answered(context, index, gate) for index in batch))
+            made += await asyncio.gather(*(_answered(context, index, gates) for index in batch))
         items: Items = []
         for index, found in enumerate(made):
             if not isinstance(found, NodeError):
@@ -84,15 +84,38 @@ def _batching(context: Context) -> tuple[int, float]:
     return size or max(len(context.items), 1), pause / 1000
 
 
-async def _answered(context: Context, index: int, gate: asyncio.Semaphore) -> Items | NodeError:
-    async with gate:
+class Gates:
+    """How many requests of a node are under way: some, and of those with large answers one."""
+
+    def __init__(self) -> None:
+        self.any = asyncio.Semaphore(AT_ONCE)
+        self.large = asyncio.Semaphore(1)
+
+    async def read(self, answer: Answer) -> bytes:
+        """Return a whole body; the memory of all answers together stays bounded."""
+        pieces, size = [], 0
+        held = False
         try:
-            return await _items(context, index, context.items[index])
+            async for piece in answer.chunks():
+                pieces.append(piece)
+                size += len(piece)
+                if size > LARGE and not held:
+                    held = await self.large.acquire()
+            return b"".join(pieces)
+        finally:
+            if held:
+                self.large.release()
+
+
+async def _answered(context: Context, index: int, gates: Gates) -> Items | NodeError:
+    async with gates.any:
+        try:
+            return await _items(context, index, context.items[index], gates)
         except NodeError as error:
             return error
 
 
-async def _items(context: Context, index: int, one: Item) -> Items:
+async def _items(context: Context, index: int, one: Item, gates: Gates) -> Items:
     if context.version < 3:
         request = await making.old_request_of(context, index, one)
         taking = making.old_taking_of(context, index)
@@ -103,9 +126,8 @@ async def _items(context: Context, index: int, one: Item) -> Items:
     keyed = options.get("idempotencyKey", True) is not False
 
     async def send(page: Request, number: int) -> Got:
-        return await _sent(
-            context, page, taking, _step_key(context, index, number) if keyed else ""
-        )
+        key = _step_key(context, index, number) if keyed else ""
+        return await _sent(context, page, taking, key, gates)
 
     pages = (options.get("pagination") or {}).get("pagination") or {}
     if pages and pages.get("paginationMode") != "off":
@@ -117,7 +139,7 @@ async def _items(context: Context, index: int, one: Item) -> Items:
     return [made for got in answers for made in await items_of(context, index, one, got, taking)]
 
 
-async def _sent(context: Context, request: Request, taking: Taking, key: str) -> Got:
+async def _sent(context: Context, request: Request, taking: Taking, key: str, gates: Gates) -> Got:
     headers = {"accept": ACCEPT[taking.form], "user-agent": "WHOOSH"}
     content = None
     if request.body is not None:
@@ -143,7 +165,7 @@ async def _sent(context: Context, request: Request, taking: Taking, key: str) ->
             limits=limits,
         )
         async with opened as answer:
-            body = await answer.read()
+            body = await gates.read(answer)
             return Got(answer.status, headers_of(answer.headers), body, answer.url)
     except WhooshError as error:
         failure = NodeError(error.message)

@@ -121,10 +121,8 @@ class Markdown(Node):
                     _with(one, str(context.value("destinationKey", index, "data")), done, index)
                 )
             except NodeError as error:
-                if error.item is None:
-                    error.item = index
                 if not context.goes_on:
-                    raise
+                    raise context.blamed(error, index) from None
                 made.append(context.failed(error, index))
         return [made]
 

@@ -50,10 +50,8 @@ class RssFeedRead(Node):
             try:
                 made += await _entries(context, index)
             except NodeError as error:
-                if error.item is None:
-                    error.item = index
                 if not context.goes_on:
-                    raise
+                    raise context.blamed(error, index) from None
                 made.append(context.failed(error, index))
         return [made]
 

@@ -71,10 +71,8 @@ class Xml(Node):
             try:
                 made.append({"json": work(context, one, index), "pairedItem": {"item": index}})
             except NodeError as error:
-                if error.item is None:
-                    error.item = index
                 if not context.goes_on:
-                    raise
+                    raise context.blamed(error, index) from None
                 made.append(context.failed(error, index))
         return [made]
 

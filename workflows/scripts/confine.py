@@ -8,7 +8,6 @@ import ctypes
 import os
 import platform
 import resource
-import signal
 import socket
 import struct
 import sys
@@ -46,6 +45,34 @@ SYSTEMS: dict[str, dict[str, Any]] = {
 """By machine: read, write, memory, threads, clocks, polling, and asking about oneself."""
 
 
+WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000  # write, read-write, create, truncate, append
+FENCES: dict[str, dict[str, Any]] = {
+    "x86_64": {
+        "opens": {2: 24, 257: 32},  # call -> where its flags are
+        "refused": (
+            29, 41, 42, 43, 49, 50, 62, 64, 68, 76, 77, 82, 83, 84, 85, 86, 87, 88, 90, 91, 92,
+            101, 105, 106, 133, 155, 161, 165, 166, 175, 200, 246, 248, 249, 250, 258, 259, 263,
+            264, 265, 266, 268, 272, 288, 298, 304, 308, 310, 311, 313, 316, 321, 323, 425, 426,
+            427, 434, 437, 438,
+        ),
+    },
+    "aarch64": {
+        "opens": {56: 32},
+        "refused": (
+            33, 34, 35, 36, 37, 38, 39, 40, 41, 45, 46, 51, 52, 53, 54, 97, 104, 105, 117, 129,
+            130, 144, 146, 186, 190, 194, 198, 200, 201, 202, 203, 217, 218, 219, 241, 242, 265,
+            268, 270, 271, 273, 276, 280, 282, 425, 426, 427, 434, 437, 438,
+        ),
+    },
+}  # fmt: skip
+"""What a program that still has to load its libraries may not do: sockets, signals, writing."""
+
+
+Line = tuple[int, int, int, int]
+REFUSE: Line = (RET, 0, 0, ERRNO | EPERM)
+PERMIT: Line = (RET, 0, 0, ALLOW)
+
+
 class NotConfined(Exception):
     """The process could not be closed in; says why."""
 
@@ -65,49 +92,67 @@ def confine(memory: int) -> str:
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     most = pages * resource.getpagesize() + memory
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    _filter()
+    _install(_program(platform.machine()))
     if found := breaches():
         raise NotConfined("still possible after closing in: " + ", ".join(found))
     return "kernel"
 
 
-def _filter() -> None:
-    machine = platform.machine()
-    if machine not in SYSTEMS:
-        raise NotConfined(f"there is no filter for machines of type {machine}")
+def fence() -> None:
+    """Keep this process and the programs it starts from sockets, signals and writing files."""
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        _install(_fence(platform.machine()))
+
+
+def _install(lines: list[Line]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise NotConfined("the kernel does not know no_new_privs")
-    lines = _program(machine)
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
     pointer = struct.pack("HxxxxxxP", len(lines), ctypes.addressof(code))
     thread_sync = 1  # all threads that run already, too
-    if libc.syscall(SYSTEMS[machine]["seccomp"], 1, thread_sync, pointer):
+    if libc.syscall(SYSTEMS[platform.machine()]["seccomp"], 1, thread_sync, pointer):
         reason = os.strerror(ctypes.get_errno())
         raise NotConfined(f"the kernel takes no seccomp filter here ({reason})")
 
 
-def _program(machine: str) -> list[tuple[int, int, int, int]]:
-    """Return the filter: (code, jump if true, jump if false, value)."""
-    system = SYSTEMS[machine]
-    refuse = (RET, 0, 0, ERRNO | EPERM)
-    allow = (RET, 0, 0, ALLOW)
-    lines = [
-        (LD, 0, 0, ARCH), (JEQ, 1, 0, system["audit"]), (RET, 0, 0, KILL), (LD, 0, 0, NUMBER),
-    ]  # fmt: skip
+def _beginning(machine: str) -> list[Line]:
+    """Return the lines every filter starts with: only this machine's own calls."""
+    if machine not in SYSTEMS:
+        raise NotConfined(f"there is no filter for machines of type {machine}")
+    audit = SYSTEMS[machine]["audit"]
+    lines = [(LD, 0, 0, ARCH), (JEQ, 1, 0, audit), (RET, 0, 0, KILL), (LD, 0, 0, NUMBER)]
     if machine == "x86_64":  # the x32 face of the same kernel
-        lines += [(JGE, 0, 1, 0x40000000), refuse]
+        lines += [(JGE, 0, 1, 0x40000000), REFUSE]
+    return lines
+
+
+def _fence(machine: str) -> list[Line]:
+    lines = _beginning(machine)
+    for number, flags in FENCES[machine]["opens"].items():
+        lines += [(JEQ, 0, 4, number), (LD, 0, 0, flags), (JSET, 0, 1, WRITING), REFUSE, PERMIT]
+    for number in FENCES[machine]["refused"]:
+        lines += [(JEQ, 0, 1, number), REFUSE]
+    return [*lines, PERMIT]
+
+
+def _program(machine: str) -> list[Line]:
+    """Return the filter: (code, jump if true, jump if false, value)."""
+    lines = _beginning(machine)
+    system = SYSTEMS[machine]
     # The C library falls back to clone, whose flags can be looked at.
     lines += [(JEQ, 0, 1, system["clone3"]), (RET, 0, 0, ERRNO | ENOSYS)]
     looked_at = (LD, 0, 0, FIRST_ARGUMENT)
-    lines += [(JEQ, 0, 4, system["clone"]), looked_at, (JSET, 0, 1, CLONE_THREAD), allow, refuse]
-    lines += [(JEQ, 0, 4, system["tgkill"]), looked_at, (JEQ, 0, 1, os.getpid()), allow, refuse]
+    lines += [(JEQ, 0, 4, system["clone"]), looked_at, (JSET, 0, 1, CLONE_THREAD), PERMIT, REFUSE]
+    lines += [(JEQ, 0, 4, system["tgkill"]), looked_at, (JEQ, 0, 1, os.getpid()), PERMIT, REFUSE]
     lines += [(JEQ, 0, 5, system["prctl"]), looked_at, (JEQ, 1, 0, PR_SET_NAME)]
-    lines += [(JEQ, 0, 1, PR_SET_VMA), allow, refuse]
+    lines += [(JEQ, 0, 1, PR_SET_VMA), PERMIT, REFUSE]
     for number in sorted(set(system["allowed"])):
-        lines += [(JEQ, 0, 1, number), allow]
-    return [*lines, refuse]
+        lines += [(JEQ, 0, 1, number), PERMIT]
+    return [*lines, REFUSE]
 
 
 def breaches() -> list[str]:
@@ -142,8 +187,11 @@ def _fork() -> None:
 
 
 def _trace(pid: int) -> None:
+    """Ask for a word of another process: without a filter the answer is that it is not traced.
+
+    Never attach: where that works, the other process stops.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    attach = 16
-    if libc.ptrace(attach, pid, 0, 0):
+    peek = 1
+    if libc.ptrace(peek, pid, 0, 0) < 0:
         raise OSError(ctypes.get_errno(), "ptrace")
-    libc.ptrace(17, pid, 0, signal.SIGCONT)

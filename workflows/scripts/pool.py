@@ -56,6 +56,7 @@ class Worker:
         self.limits = limits
         self.level = ""
         self.contexts: OrderedDict[int, None] = OrderedDict()
+        self._dropped: list[int] = []
         self.host = os.getpid()
         options = json.dumps({"limits": asdict(limits), "parent": self.host})
         self.process = subprocess.Popen(
@@ -103,6 +104,7 @@ class Worker:
         self.contexts.move_to_end(context)
         while len(self.contexts) > CONTEXTS:
             self.drop(next(iter(self.contexts)))
+        self.flush()
         try:
             await self._send(HEAD.pack(len(body), ASK, context) + body, limit)
             kind, answer = await self._receive(limit)
@@ -115,10 +117,16 @@ class Worker:
         raise self._failure(kind, answer)
 
     def drop(self, context: int) -> None:
-        """Let go of a context; the worker frees it when it comes to it."""
-        if self.contexts.pop(context, 0) is None and self.alive:
+        """Let go of a context. Told to the process by `flush`: now it may be in mid-sentence."""
+        if self.contexts.pop(context, 0) is None:
+            self._dropped.append(context)
+
+    def flush(self) -> None:
+        """Tell what was dropped; only for who holds the worker, between two requests."""
+        dropped, self._dropped = self._dropped, []
+        if dropped and self.alive:
             try:
-                os.write(self._in, HEAD.pack(0, DROP, context))
+                os.write(self._in, b"".join(HEAD.pack(0, DROP, one) for one in dropped))
             except OSError:
                 self.kill()
 
@@ -328,6 +336,7 @@ class Pool:
             if not worker.alive or len(self._workers) > self.size or self._is_fat(worker):
                 self._bury(worker)
             elif worker in self._workers:
+                worker.flush()
                 self._idle.append(worker)
             while self._waiting:
                 loop, turn = self._waiting.popleft()
@@ -335,6 +344,13 @@ class Pool:
                     with contextlib.suppress(RuntimeError):  # its loop has ended meanwhile
                         loop.call_soon_threadsafe(_wake(turn))
                         break
+
+    def drop(self, worker: Worker, context: int) -> None:
+        """Let go of a context, whoever holds its worker."""
+        with self._lock:
+            worker.drop(context)
+            if worker in self._idle:
+                worker.flush()
 
     def _is_fat(self, worker: Worker) -> bool:
         return worker.memory > self.limits.memory * 3 // 4

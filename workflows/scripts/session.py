@@ -102,7 +102,7 @@ class Session:
     async def close(self) -> None:
         """Let go of the context."""
         if self._worker is not None:
-            self._worker.drop(self._context)
+            self._pool.drop(self._worker, self._context)
             self._worker = None
 
     # -- asking --------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class Session:
         if worker is self._worker and self._context in worker.contexts:
             return b""
         if self._worker is not None:
-            self._worker.drop(self._context)
+            self._pool.drop(self._worker, self._context)
         self._forget()
         self._worker, self._context = worker, next(_numbers)
         return self._marks.mark.encode() + b"\0"

@@ -19,6 +19,7 @@ from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import BadInput, Conflict
 from whoosh_site.core.leases import QUARANTINED, Lease
 from whoosh_site.core.permissions import demand
+from workflows.allowed import environment, python_for, variables_of
 from workflows.binary import Binaries
 from workflows.engine.items import Items
 from workflows.engine.run import Ready, Step
@@ -28,6 +29,7 @@ from workflows.live import tell_execution
 from workflows.models import Execution, ExecutionData, Workflow, WorkflowVersion
 from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, WAITING
 from workflows.n8n.findings import storable
+from workflows.services.memories import WorkflowMemory
 from workflows.services.running import TEAM, Given, find_of_team, run_document
 
 TELL_EVERY = 0.5
@@ -250,12 +252,14 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
         saved=saved,
         run_key=_key(execution),
+        **await sync_to_async(_allowed)(execution),
     )
     async with Progress(lease, execution) as progress:
         outcome = await run_document(
             execution.version.document,
             given,
             files=files,
+            memories=WorkflowMemory(execution.workflow_id),
             find=partial(find_of_team, execution.team_id),
             on_start=progress.on_start,
             on_step=progress.on_step,
@@ -279,10 +283,19 @@ def files_of(execution: Execution) -> Binaries:
     return Binaries(settings.VAR / "binary", owner=owner, run=run, also=also)
 
 
+def _allowed(execution: Execution) -> dict[str, Any]:
+    """Return what an administrator lets the workflows of this team use."""
+    return {
+        "vars": variables_of(execution.team_id),
+        "env": environment(),
+        "python": python_for(execution.team.name),
+    }
+
+
 def _begun(lease: Lease[Execution]) -> Execution | None:
     if not lease.write(started_at=Coalesce("started_at", timezone.now()), nodes=[]):
         return None
-    rows = Execution.objects.select_related("workflow", "version", "retry_of")
+    rows = Execution.objects.select_related("workflow", "version", "retry_of", "team")
     execution = rows.get(pk=lease.pk)
     tell_execution(execution)
     return execution

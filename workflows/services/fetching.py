@@ -3,20 +3,14 @@
 from urllib.parse import unquote, urlsplit
 
 from asgiref.sync import async_to_sync
-from django.conf import settings
 
-from whoosh_site.core.addresses import Policy, public_only
 from whoosh_site.core.errors import BadInput
 from whoosh_site.core.http import Door, Fetched
 from whoosh_site.core.limits import Limits
+from workflows.allowed import policy
 from workflows.n8n.reading import LARGEST, decoded
 
 LIMITS = Limits(first_byte=20.0, between=10.0, total=60.0, size=LARGEST, redirects=5)
-
-
-def policy() -> Policy:
-    """Return where workflows may reach: public addresses, and what WHOOSH_HTTP_ALLOW lists."""
-    return public_only(settings.HTTP_ALLOW)
 
 
 def fetch_document(url: str) -> tuple[str, str]:

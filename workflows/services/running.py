@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from whoosh_site.core.errors import BadInput, NotFound
+from workflows.allowed import policy
 from workflows.binary import Binaries
 from workflows.engine.document import Document
 from workflows.engine.driver import Saved
@@ -40,6 +42,9 @@ class Given:
     execution: Mapping[str, Any] = field(default_factory=dict)
     workflow: Mapping[str, Any] = field(default_factory=dict)
     saved: Saved = field(default_factory=dict)
+    vars: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    python: bool = False
     run_key: str = ""  # the same for every try of one execution
 
 
@@ -48,6 +53,7 @@ async def run_document(
     given: Given,
     *,
     files: Binaries | None = None,
+    memories: Memories | None = None,
     find: Callable[[str], Document] | None = None,
     **hooks: Any,
 ) -> Outcome:
@@ -61,11 +67,12 @@ async def run_document(
         scripts=Session,
         find=find or find_document,
         blobs=blobs,
-        memories=_memories,
+        memories=memories or _memories,
         timezone=given.timezone or settings.TIME_ZONE,
         file_roots=settings.FILE_ROOTS,
         own_folders=[str(settings.VAR), str(settings.ROOT)],
-        http_allow=settings.HTTP_ALLOW,
+        policy=await sync_to_async(policy)(),
+        python=given.python,
         run_key=given.run_key,
     )
     order = Order(
@@ -80,6 +87,8 @@ async def run_document(
         execution=given.execution,
         workflow=given.workflow,
         saved=given.saved,
+        vars=given.vars,
+        env=given.env,
     )
     scripts = Session()
     try:

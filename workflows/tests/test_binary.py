@@ -107,6 +107,12 @@ def test_an_owner_that_is_a_path_is_refused(tmp_path):
         Binaries(tmp_path, owner="../x", run="r1")
 
 
+def test_a_folder_that_cannot_be_written_fails_the_node(tmp_path):
+    (tmp_path / "1").write_text("in the way")
+    with pytest.raises(NodeError, match="could not be kept"):
+        asyncio.run(Binaries(tmp_path, owner="1", run="r1").keep(b"x", mime="text/plain"))
+
+
 def test_what_a_run_kept_can_be_forgotten(kept, tmp_path):
     store, record = kept
     assert [(owner, run) for owner, run, _ in runs(tmp_path)] == [("1", "r1")]

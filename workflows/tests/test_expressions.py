@@ -246,6 +246,18 @@ def test_what_cannot_be_followed_back_is_an_error(pair, template, message):
         value("={{ " + template + " }}", world(pair))
 
 
+def test_long_loops_are_followed_back():
+    rounds = 20000
+    loop = [Past([[{"json": {"n": 1}}]], [])]
+    loop += [Past([[{"json": {}, "pairedItem": {"item": 0}}]], [Source("L", 0, n)])
+             for n in range(rounds)]  # fmt: skip
+    nodes = {"L": {"parents": ["D", "L"]}, "D": {"parents": []}, "N": {"parents": ["L", "D"]}}
+    loop[0] = Past([[{"json": {}, "pairedItem": {"item": 0}}]], [Source("D")])
+    past = {"L": loop, "D": [Past([[{"json": {"n": 7}}]], [])]}
+    where = scope({}, past=past, nodes=nodes, sources=[Source("L", 0, rounds)])
+    assert value("={{ $('D').item.json.n }}", where) == 7
+
+
 def test_an_ancestor_the_item_did_not_come_through_has_no_item_for_it():
     past = {
         "A": [Past([[{"json": {}}]], [])], "B": [Past([[{"json": {}, "pairedItem": 0}]], [])],

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -378,7 +379,7 @@ def test_without_confinement_a_worker_refuses_to_start(monkeypatch):
 
     broken = module.START.replace(
         "from workflows.scripts.worker",
-        "import workflows.scripts.confine as c; c._filter = lambda: None; "
+        "import workflows.scripts.confine as c; c._install = lambda lines: None; "
         "from workflows.scripts.worker",
     )
     monkeypatch.setattr(module, "START", broken)
@@ -447,6 +448,29 @@ def test_a_forked_process_starts_workers_of_its_own(pool):
             os._exit(0 if right else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert value("={{ 3 + 3 }}", pool=pool) == 6
+
+
+def test_threads_with_loops_of_their_own_share_workers(pool):
+    with ThreadPoolExecutor(8) as threads:
+        asked = [f"={{{{ {n} * 2 }}}}" for n in range(40)]
+        found = list(threads.map(lambda template: value(template, pool=pool), asked))
+    assert found == [n * 2 for n in range(40)]
+
+
+def test_an_execution_that_ends_does_not_disturb_one_that_is_handing_over(pool):
+    large = scope({"text": "x" * 5_000_000})
+
+    async def both():
+        busy, leaving = Session(pool), Session(pool)
+        await leaving.evaluate(["={{ 1 + 1 }}"], scope(), [0])
+        task = asyncio.create_task(busy.evaluate(["={{ $json.text.length + 0 }}"], large, [0]))
+        await asyncio.sleep(0)
+        await leaving.close()
+        found = await task
+        await busy.close()
+        return found[0].values
+
+    assert asyncio.run(both()) == {0: 5_000_000}
 
 
 def test_a_worker_that_died_while_idle_is_replaced(pool):

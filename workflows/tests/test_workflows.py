@@ -9,6 +9,7 @@ from whoosh_site.core.errors import BadInput, Conflict, Forbidden, NotFound
 from whoosh_site.core.models import AuditEntry, Notice
 from workflows import services
 from workflows.models import Tag, Workflow
+from workflows.services import versions
 from workflows.tests.conftest import written
 
 ODD = '{"nodes": [], "b": 1.0, "a": 1e3, "connections": {},\n "name": "Odd", "b": 2}\n'
@@ -188,3 +189,21 @@ def test_what_no_database_can_hold_is_kept_in_the_document_only(keep):
     workflow = keep(text)
     assert workflow.name == "a\ufffdb"
     assert "\\u0000" in workflow.text
+
+
+def test_of_two_who_save_at_once_the_second_is_told(keep, by, monkeypatch):
+    workflow = keep()
+    first = workflow.versions.get()
+    services.save_version(workflow, written(meta=1), by=by)
+    monkeypatch.setattr(versions, "_current", lambda workflow: first)
+    with pytest.raises(Conflict, match="version 2 is the current one, yours was made from 1"):
+        services.save_version(workflow, written(meta=2), by=by)
+    assert Workflow.objects.get().current.number == 2
+
+
+def test_the_engine_reads_what_was_mended(keep):
+    nodes = {"1": {"id": "1", "name": "Start", "type": "n8n-nodes-base.manualTrigger"}}
+    workflow = keep(json.dumps({"nodes": nodes, "settings": '{"executionOrder": "v1"}'}))
+    document = workflow.current.document
+    assert document.start().name == "Start"
+    assert not document.legacy_order

@@ -1,6 +1,7 @@
 """Version 1 of Date & Time: moment's formats, one field written per item."""
 
 from datetime import UTC, datetime
+from math import copysign, floor
 from typing import Any
 
 from workflows.engine.errors import NodeError
@@ -9,7 +10,7 @@ from workflows.engine.node import Context
 from workflows.engine.parameters import Field, choice, collection, flag, number, shown_when, text
 from workflows.engine.values import UNDEFINED, DateTimeText
 from workflows.nodes.dates import moment
-from workflows.nodes.dates.moving import plus
+from workflows.nodes.dates.moving import MONTHS, plus
 from workflows.nodes.dates.reading import as_number, from_number, from_text, zone
 from workflows.nodes.dates.words import iso
 from workflows.nodes.lists.paths import put
@@ -114,11 +115,19 @@ def _calculated(context: Context, value: Any, index: int) -> str:
     date = _read(context, value, form, UTC, index)
     amount = as_number(context.value("duration", index, 0))
     if amount is None:
-        raise NodeError("'Duration' is not a number", item=index)
+        raise NodeError("'Duration' is not a number")
     if context.value("operation", index) == "subtract":
         amount = -amount
-    moved = plus(date.astimezone(UTC), {str(context.value("timeUnit", index, "days")): amount})
-    return iso(moved, utc=True)
+    unit = str(context.value("timeUnit", index, "days"))
+    return iso(plus(date.astimezone(UTC), _rounded(unit, amount)), utc=True)
+
+
+def _rounded(unit: str, amount: float) -> dict[str, float]:
+    """Return an amount as moment moves by it: in whole months, in whole days, or by the clock."""
+    for whole, factors in (("months", MONTHS), ("days", {"weeks": 7, "days": 1})):
+        if unit in factors:
+            return {whole: copysign(floor(abs(amount) * factors[unit] + 0.5), amount)}
+    return {unit: amount}
 
 
 def _read(context: Context, value: Any, form: Any, local: Any, index: int) -> datetime:
@@ -139,6 +148,5 @@ def _known(found: datetime | None, index: int) -> datetime:
     if found is None:
         raise NodeError(
             'The date input format could not be recognized. Please set the "From Format" field',
-            item=index,
         )
     return found

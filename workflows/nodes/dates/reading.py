@@ -24,6 +24,9 @@ BEHIND_ZONE = re.compile(r"\s*\([^)]*\)\s*$")  # "... GMT+0100 (Central European
 MAIL = re.compile(
     r"([A-Z][a-z]{2},\s*)?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(:\d\d)? (GMT|UTC?|[+-]\d{4})"
 )
+MIDNIGHT = re.compile(r"([T ])24:00(:00(\.0+)?)?")  # the end of a day
+TIME_ONLY = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?\s*([ap]m)?", re.IGNORECASE)
+AMERICAN = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
 SIGN_OF_OFFSET = re.compile(r"(?:GMT|UTC)([+-]\d)")
 
 
@@ -94,25 +97,37 @@ def _iso(text: str) -> datetime | None:
         text = f"{day:%Y-%m-%d}{match[3] or ''}"
     if not re.match(r"\d{4}(-|\d{4}|W)", text):
         return None
+    text, at_the_end = MIDNIGHT.subn(r"\g<1>00:00", text)
     try:
-        return datetime.fromisoformat(re.sub(r"T24:00(:00(\.0+)?)?", "T00:00", text))
-    except ValueError:
+        return datetime.fromisoformat(text) + timedelta(days=at_the_end)
+    except (ValueError, OverflowError):
         return None
 
 
 def _other(text: str) -> datetime | None:
     if MAIL.fullmatch(text):
         return parsedate_to_datetime(text)
-    if not re.search(r"\d", text):
+    if not re.search(r"\d", text) or TIME_ONLY.fullmatch(text):
         return None
     # dateutil reads "GMT+1" as Posix does, the other way round.
     text = SIGN_OF_OFFSET.sub(r"\1", BEHIND_ZONE.sub("", text))
     start = datetime(2001, 1, 1)  # noqa: DTZ001 what JavaScript takes for missing parts
     try:
-        found = parser.parse(text, default=start)
+        found = parser.parse(text, default=start, tzinfos=_named_zone)
     except (ValueError, OverflowError):
         return None
     return found if isinstance(found, datetime) else None
+
+
+def _named_zone(name: str | None, offset: int | None) -> tzinfo | None:
+    """Return the zone a text names; only the names JavaScript knows are understood."""
+    if offset is not None:
+        return timezone(timedelta(seconds=offset))
+    if name is None:
+        return None
+    if name in AMERICAN:
+        return timezone(timedelta(hours=AMERICAN[name]))
+    raise ValueError(name)
 
 
 def read(value: Any, local: tzinfo = UTC) -> datetime | None:

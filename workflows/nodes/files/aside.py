@@ -37,7 +37,7 @@ class Aside:
         await self._end()
 
     async def read(self, kind: str, data: bytes, **options: Any) -> Any:
-        """Return what is in a file: `kind` is sheet or pdf. NodeError says why it is not read."""
+        """Return what is in a file; `kind` is sheet, html or pdf. NodeError says why not."""
         try:
             async with asyncio.timeout(self.seconds):
                 reply = await self._asked(kind, data, options)

@@ -30,10 +30,14 @@ def read_calendar(text: str) -> dict[str, Any]:
 
     try:
         found = icalendar.Calendar.from_ical(text)
-    except ValueError as error:
+        if not isinstance(found, icalendar.Calendar):
+            raise ValueError("it holds something else")
+        return _calendar(found)
+    except (ValueError, AttributeError, RecursionError) as error:
         raise NodeError(f"The file is no calendar that can be read: {error}") from error
-    if not isinstance(found, icalendar.Calendar):
-        raise NodeError("The file holds several calendars, or none.")
+
+
+def _calendar(found: Any) -> dict[str, Any]:
     made: dict[str, Any] = {}
     heads = (
         ("VERSION", "version"), ("PRODID", "prodId"), ("METHOD", "method"),

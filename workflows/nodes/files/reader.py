@@ -1,4 +1,4 @@
-"""Reads spreadsheets and PDF files in a process of its own: their parsers meet hostile bytes.
+"""Reads spreadsheets, pages and PDF files in a process of its own: they may be hostile.
 
 Run as a script by `workflows.nodes.files.aside`, with limits on memory and time. Requests and
 replies go over stdin and stdout: two lengths (header, data), a JSON header, the data; back a
@@ -7,6 +7,7 @@ length and JSON, `{"value": ...}` or `{"error": "..."}`.
 
 import io
 import json
+import re
 import struct
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from typing import Any, BinaryIO
 MEMORY = 1536 * 1024 * 1024
 SECONDS = 60
 MOST_CELLS = 5_000_000
+SECTIONS = ("thead", "tbody", "tfoot")
+WIDEST = 1_000
 FIRST_DAY = datetime(1899, 12, 30)  # noqa: DTZ001 a spreadsheet's day 0 has no zone
 
 
@@ -136,7 +139,40 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-KINDS: Mapping[str, Callable[[bytes, Mapping[str, Any]], Any]] = {"sheet": sheet, "pdf": pdf}
+def html(data: bytes, options: Mapping[str, Any]) -> list[list[list[Any] | None]]:
+    """Return the first table of an HTML page (in UTF-8): of each cell its text, and whether it is
+    marked as text; None where another cell spans. `data-t` and `data-v` are SheetJS's marks.
+    """
+    from selectolax.lexbor import LexborHTMLParser
+
+    page = LexborHTMLParser(re.sub(rb"(?i)<br\s*/?>", b"\n", data))
+    table = page.css_first("table")
+    if table is None:
+        raise ValueError("it has no table")
+    lines = []
+    for part in table.iter():
+        lines += [part] if part.tag == "tr" else part.iter() if part.tag in SECTIONS else []
+    return [
+        [cell for one in line.iter() if one.tag in ("td", "th") for cell in _html_cells(one)]
+        for line in lines
+        if line.tag == "tr"
+    ]
+
+
+def _html_cells(node: Any) -> list[list[Any] | None]:
+    hints = node.attributes
+    marked = hints.get("data-v") if hints.get("data-t") in ("n", "b") else None
+    text = node.text(deep=True).strip() if marked is None else marked
+    span = hints.get("colspan") or "1"
+    width = min(max(int(span), 1), WIDEST) if re.fullmatch(r"\d{1,9}", span) else 1
+    return [[text, hints.get("data-t") == "s"], *[None] * (width - 1)]
+
+
+KINDS: Mapping[str, Callable[[bytes, Mapping[str, Any]], Any]] = {
+    "sheet": sheet,
+    "pdf": pdf,
+    "html": html,
+}
 
 
 def answer(header: Mapping[str, Any], data: bytes) -> dict[str, Any]:

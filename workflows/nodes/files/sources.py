@@ -1,5 +1,6 @@
 """Reading tables out of files of any of the kinds there are."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,9 @@ from workflows.nodes.files.tables import (
     CsvForm,
     cut,
     guessed,
+    html_rows,
     objects,
     read_csv,
-    read_html,
     read_rtf,
 )
 
@@ -29,14 +30,16 @@ async def read_table(
     if kind == "csv":
         if data.startswith((_ZIP, _OLE)):
             raise NodeError("The file is no CSV but a spreadsheet: choose its own kind.")
-        return read_csv(_text(data, options, bom=options.get("enableBOM") is True), _form(options))
+        text = _text(data, options, bom=options.get("enableBOM") is True)
+        return await asyncio.to_thread(read_csv, text, _form(options))
     wanted = str(options.get("range") or "").strip()
     if data.startswith((_ZIP, _OLE)):
         rows = await aside.read(
             "sheet", data, sheet=str(options.get("sheetName") or ""), anchored=bool(wanted)
         )
     else:
-        rows = _from_text(_text(data, options, bom=True), raw=options.get("rawData") is True)
+        text = _text(data, options, bom=True)
+        rows = await _from_text(aside, text, raw=options.get("rawData") is True)
     return objects(
         cut(rows, wanted) if wanted else rows,
         header=options.get("headerRow", True) is not False,
@@ -62,16 +65,17 @@ def _form(options: Mapping[str, Any]) -> CsvForm:
     )
 
 
-def _from_text(text: str, *, raw: bool) -> list[list[Any]]:
+async def _from_text(aside: Aside, text: str, *, raw: bool) -> list[list[Any]]:
     start = text.lstrip()[:500].lower()
     if start.startswith("{\\rtf"):
-        return read_rtf(text)
+        return await asyncio.to_thread(read_rtf, text)
     if start.startswith("<?xml") and "<table" not in text.lower():
         raise NodeError("The file is XML; spreadsheets in XML cannot be read. Save it as xlsx.")
     if start.startswith("<"):
-        rows = read_html(text)
+        rows = html_rows(await aside.read("html", text.encode("utf-8", "replace")))
         return [[None if one is None else str(one) for one in row] for row in rows] if raw else rows
     # SheetJS takes any other text for CSV.
-    found = read_csv(text, CsvForm(header=False, empty=True, relaxed=True))
+    form = CsvForm(header=False, empty=True, relaxed=True)
+    found = await asyncio.to_thread(read_csv, text, form)
     lines = [list(one["row"].values()) for one in found]
     return [[None if one == "" else one if raw else guessed(one) for one in row] for row in lines]

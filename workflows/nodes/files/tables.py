@@ -2,7 +2,6 @@
 
 import csv
 import html
-import html.parser
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -190,70 +189,16 @@ def write_csv(rows: Sequence[Row], delimiter: str = ",") -> str:
 # -- HTML ----------------------------------------------------------------------------------------
 
 
-class _FirstTable(html.parser.HTMLParser):
-    """Collects the cells of the first table; `data-t` and `data-v` say what a cell holds."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.rows: list[list[Any]] = []
-        self.depth = 0
-        self.done = False
-        self.cell: list[str] | None = None
-        self.hints: dict[str, str | None] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Open a table, row or cell."""
-        if tag == "table":
-            self.depth += 1
-        elif self.depth != 1 or self.done:
-            return
-        elif tag == "tr":
-            self._close()
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self._close()
-            self.cell, self.hints = [], dict(attrs)
-        elif tag == "br" and self.cell is not None:
-            self.cell.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close a table, row or cell."""
-        if tag in ("td", "th", "tr", "table") and self.depth == 1:
-            self._close()
-        if tag == "table" and self.depth:
-            self.depth -= 1
-            self.done = self.done or not self.depth
-
-    def handle_data(self, data: str) -> None:
-        """Take text inside a cell."""
-        if self.cell is not None:
-            self.cell.append(data)
-
-    def _close(self) -> None:
-        if self.cell is None or self.done:
-            return
-        if not self.rows:
-            self.rows.append([])
-        words = "".join(self.cell).strip()
-        typed = self.hints.get("data-v") if self.hints.get("data-t") in ("n", "b") else None
-        text = typed if typed is not None else words
-        cell = text if self.hints.get("data-t") == "s" else guessed(text)
-        self.rows[-1] += [cell or (None if cell == "" else cell), *[None] * (self._span() - 1)]
-        self.cell = None
-
-    def _span(self) -> int:
-        span = self.hints.get("colspan") or "1"
-        return min(max(int(span), 1), 1000) if span.isdecimal() else 1
+def html_rows(cells: Sequence[Sequence[Sequence[Any] | None]]) -> list[list[Any]]:
+    """Return the rows of a table that `reader.html` found: numbers and true or false are typed."""
+    return [
+        [None if cell is None or cell[0] == "" else _html_value(*cell) for cell in row]
+        for row in cells
+    ]
 
 
-def read_html(text: str) -> list[list[Any]]:
-    """Return the rows of the first table of an HTML text; numbers and true or false are typed."""
-    parser = _FirstTable()
-    parser.feed(text)
-    parser.close()
-    if not parser.rows:
-        raise NodeError("The HTML file has no table.")
-    return parser.rows
+def _html_value(text: str, is_text: bool) -> Any:
+    return text if is_text else guessed(text)
 
 
 def guessed(text: str) -> Any:

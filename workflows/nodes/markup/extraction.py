@@ -56,11 +56,11 @@ async def sources(context: Context, one: Item, index: int) -> Sequence[str]:
     if context.value("sourceData", index, "json") == "binary":
         record = one.get("binary", {}).get(name)
         if record is None:
-            raise NodeError(f'No property named "{name}" exists!', item=index)
+            raise NodeError(f'No property named "{name}" exists!')
         return [(await context.outside.bytes_of(record)).decode("utf-8", "replace")]
     found = get(one["json"], name)
     if found is UNDEFINED:
-        raise NodeError(f'No property named "{name}" exists!', item=index)
+        raise NodeError(f'No property named "{name}" exists!')
     return [as_text(each) for each in found] if isinstance(found, list) else [as_text(found)]
 
 

@@ -54,7 +54,7 @@ def entries(xml: str, custom: Sequence[str] = ()) -> list[dict[str, Any]]:
 
 
 def _elements(found: Any) -> Iterator[Element]:
-    return (one for one in found or () if isinstance(one, dict))
+    return (one if isinstance(one, dict) else {} for one in found or ())
 
 
 # -- RSS -----------------------------------------------------------------------------------------
@@ -72,6 +72,8 @@ def _rss(one: Element, custom: Sequence[str]) -> dict[str, Any]:
         made["content:encodedSnippet"] = snippet(str(made["content:encoded"]))
     if guid := one.get("guid"):
         made["guid"] = _text(guid[0])
+    if about := one.get("$", {}).get("rdf:about"):
+        made["rdf:about"] = about
     if "category" in one:
         made["categories"] = one["category"]
     _date(made, made.get("pubDate") or made.get("date"))
@@ -125,7 +127,7 @@ def _atom(one: Element, custom: Sequence[str]) -> dict[str, Any]:
 
 def _link(links: Sequence[Any]) -> str:
     attributes = [one.get("$", {}) for one in links if isinstance(one, dict)]
-    chosen = [one for one in attributes if one.get("rel", "alternate") == "alternate"]
+    chosen = [one for one in attributes if one.get("rel") == "alternate"]
     first = next(iter(chosen or attributes), {})
     return str(first.get("href", ""))
 

@@ -17,7 +17,7 @@ SILENT_TAGS = """
     area base col command embed head input keygen link meta param script source style track wbr
 """
 BLOCKS, SILENT = frozenset(BLOCK_TAGS.split()), frozenset(SILENT_TAGS.split())
-DOCTYPE = re.compile(r"\s*<!doctype[^>]*>(\s*)", re.IGNORECASE)
+DOCTYPE = re.compile(r"\s*<!doctype[^>]*>([^\S\r\n]?)", re.IGNORECASE)
 SPECIAL = re.compile(r"[\\`*_~\[\]]")
 LINE_START = re.compile(r"^(\s*?)(\+\s|[=>-]|#{1,6}\s)|(?<!\d)(\d+)(\.\s)", re.MULTILINE)
 IN_LINK = str.maketrans({"(": "%28", ")": "%29", "_": "%5F", "*": "%2A"})
@@ -149,9 +149,7 @@ class Writer:
                 self.add(" ")
             return
         if not place.keep_space:
-            text = re.sub(r"\s+", " ", text)
-            if "\n" in self._tail():
-                text = text.lstrip(" ")
+            text = re.sub(r"\s+", " ", _edges_trimmed(text))
         self.add(text if place.raw else self._escaped(text))
 
     def _escaped(self, text: str) -> str:
@@ -243,7 +241,7 @@ class Writer:
         return Rule(inside={"raw": True, "keep_space": True})
 
     def _list(self, node: LexborNode, place: Place) -> Rule:
-        return Rule(around=1 if place.listing else 2)
+        return Rule(around=1)
 
     def _entry(self, node: LexborNode, place: Place) -> Rule:
         listing = place.listing or Listing(ordered=False, level=0)
@@ -380,6 +378,17 @@ def _last_lines(space: str, most: int) -> str:
     """Return the end of white space from where at most so many newlines are left."""
     places = [n for n, char in enumerate(space) if char == "\n"]
     return space[places[-most] :] if len(places) > most else space
+
+
+def _edges_trimmed(text: str) -> str:
+    """Return text with one space at most at its ends; none where a line ends there (n8n)."""
+    bare = text.strip()
+    before, _, after = text.partition(bare)
+    return f"{' ' * _is_space(before[-1:])}{bare}{' ' * _is_space(after[:1])}"
+
+
+def _is_space(char: str) -> bool:
+    return char.isspace() and char not in "\r\n"
 
 
 def _backslashed(match: re.Match[str]) -> str:

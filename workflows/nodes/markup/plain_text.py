@@ -15,7 +15,7 @@ BLOCKS = {
     "section": 1, "p": 2, "table": 2,
 }  # fmt: skip
 HEADINGS = {"h1": 3, "h2": 3, "h3": 3, "h4": 2, "h5": 2, "h6": 2}
-SILENT = ("script", "style", "noscript", "template", "head", "title")
+SILENT = ("script", "style", "template")
 
 
 def plain_text(element: LexborNode, skip: tuple[str, ...] = ()) -> str:
@@ -25,8 +25,9 @@ def plain_text(element: LexborNode, skip: tuple[str, ...] = ()) -> str:
         NodeError: it is nested too deeply.
     """
     skipped = {one.mem_id for selector in skip for one in select(element, selector)}
+    body = element.css_first("body") if element.tag == "html" else None
     with not_too_deep():
-        return Layout(skipped).of(element)
+        return Layout(skipped).of(body or element)
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Line:
 
     def text(self) -> str:
         """Return the lines."""
-        return "\n".join([*self.done, *self._wrapped()])
+        return "\n".join([*self.done, *(self._wrapped() or [""])])
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Block:
         """Return all of it."""
         if not self.line:
             return self.raw
-        return self.raw + "\n" * self.pending + self.line.text() if self.raw else self.line.text()
+        return self.raw + "\n" * self.pending + self.line.text()
 
     def add(self, text: str, leading: int, trailing: int) -> None:
         """Put a finished block at the end."""
@@ -197,27 +198,30 @@ class Layout:
         self._framed(node, 2, 2, reserved=2, change=quoted)
 
     def _ul(self, node: LexborNode) -> None:
-        self._list(node, lambda place: " * ")
+        self._list(node, lambda place: "* ")
 
     def _ol(self, node: LexborNode) -> None:
         first = node.attributes.get("start") or "1"
         start = int(first) if first.isdecimal() else 1
-        self._list(node, lambda place: f" {start + place}. ")
+        self._list(node, lambda place: f"{start + place}. ")
 
     def _list(self, node: LexborNode, mark: Callable[[int], str]) -> None:
         items = [one for one in children(node) if one.is_element_node and one.tag == "li"]
-        around = 1 if node.parent is not None and node.parent.tag == "li" else 2
-        width = max((len(mark(place)) for place in range(len(items))), default=0)
-        self.stack.append(Block(around, self.block.width))
+        if not items:
+            return
+        nested = node.parent is not None and node.parent.tag == "li"
+        before, after = ("", 1) if nested else (" ", 2)
+        width = len(before) + max(len(mark(place)) for place in range(len(items)))
+        self.stack.append(Block(1, self.block.width))
         for place, one in enumerate(items):
-            prefix = mark(place).rjust(width)
+            prefix = (before + mark(place)).ljust(width)
 
             def hung(text: str, prefix: str = prefix) -> str:
                 return prefix + text.replace("\n", "\n" + " " * len(prefix))
 
             self._framed(one, 1, 1, reserved=width, change=hung)
         done = self.stack.pop()
-        self.block.add(done.text(), around, around)
+        self.block.add(done.text(), 1, after)
 
 
 OWN = ("a", "img", "br", "hr", "wbr", "pre", "blockquote", "ul", "ol")

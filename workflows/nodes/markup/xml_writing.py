@@ -96,7 +96,9 @@ class _Writer:
     def _attribute(self, name: str, value: Any) -> str:
         if not NAME.fullmatch(name):
             raise NodeError(f"Invalid character in name: {name}")
-        text = self._legal("" if value is None else as_text(value))
+        if value is None:
+            return ""
+        text = self._legal(as_text(value))
         return f' {name}="{_escaped(text, ATTRIBUTE)}"'
 
     def _text(self, text: str) -> str:

@@ -24,8 +24,9 @@ def take_over(context: Context, result: CodeResult) -> None:
             if isinstance(kept, dict) and isinstance(new, Mapping):
                 kept.clear()
                 kept.update(new)
-    if result.custom is not None and isinstance(context.scope.execution, dict):
-        context.scope.execution["customData"] = dict(result.custom)
+    if result.custom is not None:
+        context.custom.clear()
+        context.custom.update(result.custom)
 
 
 def first_error(result: CodeResult) -> NodeError | None:

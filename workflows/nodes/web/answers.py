@@ -1,5 +1,6 @@
 """Answers of the HTTP Request node: what came back, and the items made of it."""
 
+import asyncio
 import json as json_text
 import re
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ WORDS = {
     504: "Gateway timed out - perhaps try again later?",
 }
 MOST_TOLD = 2_000
+LARGE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,8 @@ async def items_of(context: Context, index: int, one: Item, got: Got, taking: Ta
         binary = {**(one.get("binary") or {}), taking.name: record}
         json = got.told() if taking.full else {}
         return [{"json": json, "binary": binary, "pairedItem": pair}]
-    value = got.value(form)
+    large = len(got.body) > LARGE  # others have work meanwhile
+    value = await asyncio.to_thread(got.value, form) if large else got.value(form)
     if form == "text":
         found = {taking.name: value}
         json = {**found, **got.told()} if taking.full else found

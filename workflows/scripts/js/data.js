@@ -57,28 +57,30 @@ const unavailable = (name) => new ExpressionError(
 
 const asPair = (pair) => (typeof pair === 'number' ? { item: pair } : pair);
 
-/** Walk from an item of a node's output to `wanted`; returns [run, output, item], or null where it
- * came another way. */
-function walk(wanted, node, output, run, item) {
-  if (node === wanted) return [run, output, item];
-  const past = S.past.get(node)?.[run];
-  if (past === undefined) return null; // only runs that can lead there are handed over
-  const items = past.outputs?.[output];
-  const pair = items ? items[item]?.pairedItem : past.pairs?.[output]?.[item];
-  if (pair === undefined || pair === null) throw unavailable(node);
-  if (!Array.isArray(pair)) return step(wanted, past, pair);
-  const key = `${node}\n${run}\n${output}\n${item}\n${wanted}`;
-  let found = S.memo.get(key);
-  if (found === undefined) S.memo.set(key, (found = walkAll(wanted, past, pair)));
-  if (found instanceof ExpressionError) throw found;
-  return found;
+/** Walk from a pair of a run to `wanted`; returns [run, output, item], or null where it came
+ * another way. */
+function walk(wanted, start, first) {
+  let [past, pair] = [start, first];
+  for (;;) { // not by recursion: loops make long ways
+    const { item, input = 0, sourceOverwrite } = asPair(pair);
+    const source = sourceOverwrite ?? past.sources[input];
+    if (source === undefined || source === null) return null;
+    const { previousNode: node, previousNodeOutput: output = 0, previousNodeRun: run = 0 } = source;
+    if (node === wanted) return [run, output, item];
+    past = S.past.get(node)?.[run];
+    if (past === undefined) return null; // only runs that can lead there are handed over
+    const items = past.outputs?.[output];
+    pair = items ? items[item]?.pairedItem : past.pairs?.[output]?.[item];
+    if (pair === undefined || pair === null) throw unavailable(node);
+    if (Array.isArray(pair)) return walkEach(wanted, past, pair, `${node}\n${run}\n${output}\n${item}\n${wanted}`);
+  }
 }
 
-function step(wanted, past, pair) {
-  const { item, input = 0, sourceOverwrite } = asPair(pair);
-  const source = sourceOverwrite ?? past.sources[input];
-  if (source === undefined || source === null) return null;
-  return walk(wanted, source.previousNode, source.previousNodeOutput ?? 0, source.previousNodeRun ?? 0, item);
+function walkEach(wanted, past, pairs, key) {
+  let found = S.memo.get(key);
+  if (found === undefined) S.memo.set(key, (found = walkAll(wanted, past, pairs)));
+  if (found instanceof ExpressionError) throw found;
+  return found;
 }
 
 function walkAll(wanted, past, pairs) {
@@ -86,7 +88,7 @@ function walkAll(wanted, past, pairs) {
   let failure = null;
   for (const pair of pairs) {
     try {
-      const end = step(wanted, past, pair);
+      const end = walk(wanted, past, pair);
       if (end !== null) found.set(end.join(), end);
     } catch (error) {
       failure = error;
@@ -100,7 +102,7 @@ function walkAll(wanted, past, pairs) {
 function pairedItem(name, index) {
   const ref = executed(name);
   if (!ref.parent) throw new ExpressionError('Invalid expression', `There is no connection back to the node '${name}'.`);
-  const end = step(name, { sources: S.scope.sources }, index);
+  const end = walk(name, { sources: S.scope.sources }, index);
   if (end === null) return undefined;
   const [run, output, item] = end;
   const found = seen(runOf(name, run).outputs?.[output])?.[item];

@@ -184,6 +184,10 @@ function batchNames() {
     $rawParameter: scope.parameters ?? {},
     $nodeVersion: scope.nodeVersion,
     $nodeId: scope.nodeId,
+    $executionId: scope.execution?.id,
+    $resumeWebhookUrl: scope.execution?.resumeUrl,
+    $mode: scope.execution?.mode,
+    $thisRunIndex: scope.runIndex,
     ...scope.extra,
   };
 }
@@ -195,4 +199,6 @@ const ITEM_NAMES = {
   $binary: () => currentItem()?.binary ?? {},
   $itemIndex: place,
   $position: place,
+  $thisItemIndex: place,
+  $thisItem: () => currentItem(),
 };

@@ -30,6 +30,7 @@ def said(*nodes, **more):
         "\ufeff" + PLAIN,
         f"[{PLAIN}]",
         f'{{"workflow": {PLAIN}, "trigger": 1}}',
+        f'{{"document": {PLAIN}}}',
         f'{{"data": [{PLAIN}], "nextCursor": null}}',
         f'{{"workflow": {{"id": 7, "name": "Tides", "workflow": {PLAIN}}}}}',
         json.dumps(PLAIN),

@@ -1,6 +1,7 @@
 """Extract from File."""
 
 import asyncio
+import datetime
 import io
 
 import pytest
@@ -8,6 +9,7 @@ import xlsxwriter
 
 from workflows.engine.errors import NodeError
 from workflows.nodes.extract_from_file import ExtractFromFile
+from workflows.nodes.files.aside import Aside
 
 
 @pytest.fixture
@@ -69,9 +71,9 @@ def test_the_encoding_is_found_or_named(extract):
         extract(b"a", encoding="klingon")
 
 
-def book(write, names=("First",)):
+def book(write, names=("First",), options=None):
     made = io.BytesIO()
-    with xlsxwriter.Workbook(made) as found:
+    with xlsxwriter.Workbook(made, options) as found:
         for name in names:
             write(found.add_worksheet(name))
     return made.getvalue()
@@ -109,6 +111,34 @@ def test_a_sheet_that_would_fill_the_memory_is_refused(extract):
         extract(book(write), "xlsx")
 
 
+def test_a_page_that_would_take_for_ever_is_given_up(extract, monkeypatch):
+    monkeypatch.setattr(Aside.__init__, "__defaults__", (0.5,))
+    with pytest.raises(NodeError, match="within 0.5 s, so it was given up"):
+        extract(b"<table><tr><td>" + b"<div>" * 200_000, "html")
+
+
+def test_a_table_of_a_page_is_read(extract):
+    page = (
+        b"<p>x<table><thead><tr><th>a<th colspan=2>b</thead>"
+        b"<tr><td>1<br>2<td>&lt;&eacute;<td>3</tr>"
+        b"<tr><td data-t=s>007<td><table><tr><td>in</table><td></table><table><tr><td>no</table>"
+    )
+    assert values(extract(page, "html")) == [
+        {"a": "1\n2", "b": "<\u00e9", "__EMPTY": 3}, {"a": "007", "b": "in"},
+    ]  # fmt: skip
+    with pytest.raises(NodeError, match="has no table"):
+        extract(b"<p>", "html")
+
+
+def test_dates_are_numbers_of_days_as_in_spreadsheets(extract):
+    def write(page):
+        page.write(0, 0, "when")
+        page.write_datetime(1, 0, datetime.datetime(2024, 1, 1, 12))  # noqa: DTZ001
+
+    data = book(write, options={"default_date_format": "yyyy-mm-dd hh:mm"})
+    assert values(extract(data, "xlsx")) == [{"when": 45292.5}]
+
+
 def test_what_is_no_spreadsheet_is_refused(extract):
     with pytest.raises(NodeError, match="no spreadsheet that can be read"):
         extract(b"PK\x03\x04 and no more", "xlsx")
@@ -137,6 +167,14 @@ def test_the_other_files_stay_and_the_source_may(extract):
     assert (one["json"], list(one["binary"])) == ({"kept": 1, "data": "hi"}, ["data", "other"])
 
 
-def test_a_calendar_that_is_none_is_refused(extract):
-    with pytest.raises(NodeError, match="no calendar"):
-        extract(b"hello", "fromIcs")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello",
+        "BEGIN:VCALENDAR\nEND:VCALENDAR\n" * 2,
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:soon\nEND:VEVENT\nEND:VCALENDAR\n",
+    ],
+)
+def test_a_calendar_that_is_none_is_refused(extract, text):
+    with pytest.raises(NodeError, match="no calendar that can be read"):
+        extract(text.encode(), "fromIcs")

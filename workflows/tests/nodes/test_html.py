@@ -55,6 +55,15 @@ def test_text_is_laid_out_by_its_elements(run):
     assert without.startswith("A TITLE\n\nlong")
 
 
+def test_the_text_of_a_page_is_that_of_its_body(run):
+    parameters = {
+        "operation": "extractHtmlContent",
+        "extractionValues": {"values": [{"key": "k", "cssSelector": "html"}]},
+    }
+    (made,) = run(Html, parameters, [{"data": "<title>t</title><h1>a</h1><p>b"}])
+    assert made[0]["json"] == {"k": "A\n\nb"}
+
+
 def test_older_versions_run_the_text_together(run):
     assert extract(run, cssSelector="ul", version=1.1) == "onetwoboth one"
     assert extract(run, HtmlExtract, cssSelector="h1") == "A title"

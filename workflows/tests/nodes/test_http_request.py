@@ -346,6 +346,12 @@ def test_an_answer_that_is_too_large_is_cut(monkeypatch, reply):
         called({}, reply=reply)
 
 
+def test_large_answers_come_one_after_the_other_and_all_arrive():
+    data = {"a": "x" * (2 * MEGABYTE)}
+    found = called({}, [{}] * 4, reply=ok(json.dumps(data).encode(), JSON))
+    assert [len(one["a"]) for one in found.json] == [2 * MEGABYTE] * 4
+
+
 def test_an_answer_may_have_64_megabytes_and_take_five_minutes():
     (asked,) = called({}, reply=ok()).outside.asked
     assert (asked["limits"].size, asked["limits"].total) == (64 * MEGABYTE, 300.0)

@@ -79,6 +79,11 @@ def test_markdown_is_written_as_wanted(run, options, html, text):
         ({"simpleLineBreaks": True}, "a\nb", "<p>a<br />\nb</p>"),
         ({"simplifiedAutoLink": True}, "http://a.b", '<p><a href="http://a.b">http://a.b</a></p>'),
         ({}, "    #a", "<pre><code>#a\n</code></pre>"),
+        ({}, "***a*** & &copy; < b", "<p><strong><em>a</em></strong> &amp; &copy; < b</p>"),
+        ({}, "> a\n>\n> > b", "<blockquote>\n  <p>a</p>\n  <blockquote>\n    <p>b</p>\n  "
+            "</blockquote>\n</blockquote>"),
+        ({}, "- a\n    - b\n\n\n1) c", "<ul>\n<li>a<ul>\n<li>b</li></ul></li>\n</ul>\n<p>1) c</p>"),
+        ({}, "* a\n\n* b", "<ul>\n<li><p>a</p></li>\n<li><p>b</p></li>\n</ul>"),
     ],
 )  # fmt: skip
 def test_markdown_becomes_html(run, options, text, html):
@@ -96,7 +101,7 @@ def test_tables_and_task_lists_are_understood_on_request(run):
     assert "<td>1</td>" in to_html(run, table, tables=True)
     done = to_html(run, "- [x] a", tasklists=True)
     assert 'class="task-list-item"' in done
-    assert 'type="checkbox" disabled checked' in done
+    assert 'vertical-align: middle;" checked>' in done
 
 
 def test_a_whole_document_is_written_on_request(run):

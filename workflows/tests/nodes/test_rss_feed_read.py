@@ -14,7 +14,8 @@ RSS = """<?xml version="1.0"?><rss version="2.0"><channel><title>F</title><item>
 <category>news</category><enclosure url="https://a.example/a.mp3" type="audio/mpeg"/>
 <media>m</media></item></channel></rss>"""
 ATOM = """<feed xmlns="http://www.w3.org/2005/Atom"><entry><title type="html">Two</title>
-<link rel="self" href="https://a.example/self"/><link href="https://a.example/2"/>
+<link rel="self" href="https://a.example/self"/>
+<link rel="alternate" href="https://a.example/2"/>
 <id>i2</id><published>2024-03-05T10:00:00+02:00</published><author><name>Bo</name></author>
 <content type="html">&lt;b&gt;x&lt;/b&gt;</content></entry></feed>"""
 

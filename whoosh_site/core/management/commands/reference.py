@@ -21,7 +21,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 from django.utils.regex_helper import normalize
 
-from whoosh_site.core import permissions, tunables
+from whoosh_site.core import manual, permissions, tunables
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.management.base import WhooshCommand
 
@@ -60,7 +60,7 @@ VARIABLES = {
     "WHOOSH_FILE_ROOTS": (
         "none",
         "Folders, with commas between them, that the file nodes of workflows may touch; without "
-        "any these nodes are off.",
+        "any those nodes are off.",
     ),
     "WHOOSH_PROCESS": ("`command`", "`web` in the web process, which sets it itself."),
     "DATABASE_URL": (
@@ -79,6 +79,7 @@ FOR_SCRIPTS = {
     "WHOOSH_BROWSER": "Chromium of the browser tests; set by `scripts/test.sh` where it finds one.",
     "WHOOSH_SHOTS": "Folder for the browser tests' screenshots.",
     "WHOOSH_SECOND_MODEL": "A GGUF file for the test of two real models (else the built-in one).",
+    "WHOOSH_HISTORIES": "How many random runs the test of cut-off runs makes (default 300).",
     "WHOOSH_CHAOS_KILLS": "How many processes the chaos test kills (default 6).",
     "WHOOSH_CHAOS_SEED": "Seed of the chaos test, to repeat a run.",
 }
@@ -117,13 +118,14 @@ class Command(WhooshCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Make every page, then write or compare."""
         folder = options["output"]
-        pages = {folder / f"{name}.md": make() for name, make in PAGES.items()}
+        made = {name: make() for name, make in PAGES.items()} | manual.pages()
+        pages = {folder / f"{name}.md": text for name, text in made.items()}
         differ = [file for file, text in pages.items() if not _holds(file, text)]
         if options["check"] and differ:
             names = ", ".join(file.name for file in differ)
             raise WhooshError(f"Out of date: {names}. Run 'manage.py reference'.")
-        folder.mkdir(parents=True, exist_ok=True)
         for file in differ:
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(pages[file], encoding="utf-8")
             self.stdout.write(f"wrote {file.name}")
         self.stdout.write(f"{len(pages)} pages are up to date")

@@ -303,9 +303,11 @@ def _begun(lease: Lease[Execution]) -> Execution | None:
 
 def _saved(execution: Execution) -> Mapping[tuple[str, int], Step]:
     """Return its own steps so far, or those of the run it retries; what failed is left out."""
-    steps = list(execution.steps())
-    if not steps and execution.retry_of is not None:
-        steps = list(execution.retry_of.steps())
+    steps, before = list(execution.steps()), execution.retry_of
+    if not steps and before is not None:
+        # A wait that was canceled stands in its data as if it were over: it waits again.
+        ran = {one["name"]: one["runs"] for one in before.nodes}
+        steps = [one for one in before.steps() if one.index < ran.get(storable(one.node), 0)]
     there = execution.version.document.nodes
     return {
         (step.node, step.index): step for step in steps if not step.failed and step.node in there

@@ -125,6 +125,17 @@ def test_a_waiting_run_is_canceled_at_once(keep, start, work, people):
     assert not services.cancel_execution(parked, by=Actor(people.member))
 
 
+def test_a_retry_of_a_canceled_wait_waits_again(keep, start, work, people):
+    wait = node("Wait", "wait", resume="webhook")
+    parked = work(start(keep(chain("T", code("Count", COUNT), wait, node("End", "noOp")))))
+    services.cancel_execution(parked, by=Actor(people.member))
+    parked.refresh_from_db()
+    again = work(services.retry_execution(parked, by=Actor(people.member)))
+    assert again.state == "waiting"
+    counts = [services.find_step(one, "Count").outputs for one in (parked, again)]
+    assert counts[0] == counts[1]
+
+
 def test_a_run_that_somebody_cancels_while_it_sleeps_ends_there(keep, start, inside, people):
     wait = node("Wait", "wait", resume="timeInterval", amount=60, unit="seconds")
     execution = start(keep(chain("T", wait)))

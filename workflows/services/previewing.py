@@ -7,7 +7,7 @@ a while: see `Kept`.
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.conf import settings
 
 from whoosh_site.core.errors import BadInput
 from workflows import nodes
+from workflows.allowed import environment, variables_of
 from workflows.engine.document import Document, NodeSpec
 from workflows.engine.driver import Facts
 from workflows.engine.errors import NodeError
@@ -43,6 +44,8 @@ class Kept:
     execution: Execution | None
     steps: dict[str, list[Step]]
     size: int
+    vars: Mapping[str, str]
+    env: Mapping[str, str]
     session: Session = field(default_factory=lambda: Session(limit=LIMIT))
     # A loop of its own, in whichever thread asks: making one takes longer than most expressions.
     runner: asyncio.Runner = field(
@@ -104,6 +107,7 @@ class Kept:
             workflow={"id": str(self.workflow.pk), "name": self.workflow.name, "active": False},
             execution={"id": str(self.execution.pk) if self.execution else "", "mode": "test"},
             timezone=self.document.timezone or settings.TIME_ZONE, strict=self.document.strict,
+            vars=self.vars, env=self.env,
             static={"global": static.get("global") or {},
                     "node": static.get(f"node:{spec.name}") or {}},
         )  # fmt: skip
@@ -194,7 +198,10 @@ def _read(workflow: Workflow, execution: Execution | None) -> Kept:
     steps: dict[str, list[Step]] = {}
     for step in execution.steps() if execution else ():
         steps.setdefault(step.node, []).append(step)
-    return Kept(workflow, version.document, execution, steps, size)
+    return Kept(
+        workflow, version.document, execution, steps, size,
+        vars=variables_of(workflow.team_id), env=environment(),
+    )  # fmt: skip
 
 
 def _outdated(coming: int) -> Iterator[Any]:

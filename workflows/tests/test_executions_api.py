@@ -4,7 +4,7 @@ import pytest
 
 from whoosh_site.core.actor import SYSTEM
 from workflows import services
-from workflows.models import Execution
+from workflows.models import Execution, Variable
 from workflows.tests.conftest import NUMBERS, chain, code, node
 
 HERE = "/api/v1/executions/"
@@ -265,6 +265,12 @@ def test_pinned_data_stands_in_for_a_run(preview, keep):
         chain("T", node("A", "noOp"), node("B", "noOp"), pinData={"A": [{"json": {"a": 1}}]})
     )
     assert preview(workflow, "={{ $json.a + $('A').item.json.a }}", "B")[1]["value"] == 2
+
+
+def test_an_expression_sees_the_variables_of_its_team(preview, numbers, people):
+    Variable.objects.create(team=people.ours, name="tide", value="high")
+    Variable.objects.create(team=people.theirs, name="moon", value="full")
+    assert preview(numbers, "={{ $vars.tide + $vars.moon }}", "End")[1]["value"] == "highundefined"
 
 
 def test_the_data_of_one_execution_can_be_named(preview, done, numbers):

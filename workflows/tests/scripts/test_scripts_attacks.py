@@ -18,7 +18,7 @@ from workflows.engine.values import UNDEFINED
 from workflows.scripts.pool import ROOT, Pool
 from workflows.scripts.session import Session
 from workflows.scripts.worker import Limits
-from workflows.tests.scripting import code, columns, scope, value
+from workflows.tests.scripts.scripting import code, columns, scope, value
 
 MB = 1 << 20
 SMALL = Limits(heap=96 * MB, memory=192 * MB, answer=4 * MB)
@@ -404,7 +404,7 @@ import asyncio, sys
 sys.path.insert(0, sys.argv[1])
 from workflows.scripts.pool import Pool
 from workflows.scripts.session import Session
-from workflows.tests.scripting import scope
+from workflows.tests.scripts.scripting import scope
 async def main():
     pool = Pool(1)
     worker = await pool.take(); pool.give(worker)

@@ -13,9 +13,9 @@ from workflows.engine.items import Source
 from workflows.engine.values import UNDEFINED, DateText, DateTimeText
 from workflows.scripts import paths
 from workflows.scripts.session import Session
-from workflows.tests.scripting import Past, code, columns, scope, value
+from workflows.tests.scripts.scripting import Past, code, columns, scope, value
 
-PROBES = Path(__file__).resolve().parents[2] / "tests" / "n8n" / "expressions.jsonl"
+PROBES = Path(__file__).resolve().parents[3] / "tests" / "n8n" / "expressions.jsonl"
 
 
 def evaluated(*lines):

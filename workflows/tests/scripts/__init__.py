@@ -1,0 +1,1 @@
+"""Tests of expressions and code in their own process."""

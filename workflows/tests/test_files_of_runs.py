@@ -7,6 +7,8 @@ import pytest
 from workflows.engine.document import Document
 from workflows.services.running import Given, run_document
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
 
 def document(*nodes):
     """A trigger and these nodes (type, parameters), one after the other."""

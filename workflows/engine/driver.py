@@ -144,6 +144,8 @@ class Driver:
             error = RunTimeout(f"The run took longer than its time limit of {limit:g} s.")
             ended = Ended("error", _told(error, ""))
         self._tell_unfinished()
+        if ended.status == "success":
+            self._tell_left_over()
         return ended
 
     async def _steps(self) -> Ended:
@@ -311,6 +313,12 @@ class Driver:
         for name, silent in self.run.unfinished():
             numbers = " and ".join(str(n + 1) for n in silent)
             self._warn(name, f"It was skipped: input {numbers} never got any data.")
+
+    def _tell_left_over(self) -> None:
+        for name, state in self.states.items():
+            node = self.around.types(self.document.nodes[name].type)
+            if node is not None and (said := node.left_over(state)):
+                self._warn(name, said)
 
 
 class Facts(Mapping[str, Mapping[str, Any]]):

@@ -270,6 +270,11 @@ class Node:
         """Return the fields; where versions differ altogether, those of this one."""
         return cls.fields
 
+    @classmethod
+    def left_over(cls, state: Mapping[str, Any]) -> str:
+        """Say what a run that is over left undone here, by the node's state; or nothing."""
+        return ""
+
     async def run(self, context: Context) -> Outputs:
         """Do the node's work; returns items by output index.
 

@@ -1,7 +1,7 @@
 """Loop Over Items (Split in Batches): gives items a few at a time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflows.engine.conversion import number as to_number
@@ -48,6 +48,15 @@ class SplitInBatches(Node):
         if version < 2:
             return ("main",)
         return cls.output_names if version >= 3 else ("loop", "done")
+
+    @classmethod
+    def left_over(cls, state: Mapping[str, Any]) -> str:
+        """Say that the loop ended because a round did not lead back to it."""
+        if state.get("done") is not False:
+            return ""
+        left = len(state.get("items") or ())
+        said = f"{left} items were never handled" if left else "the last batch did not come back"
+        return f"The loop ended early: {said}, and its done output gave nothing."
 
     async def run(self, context: Context) -> Outputs:
         """Give the next batch, or what came back when there is none."""

@@ -99,6 +99,17 @@ class Session:
         except UNREADABLE:
             raise NodeError(NO_ANSWER) from None
 
+    async def check(self, templates: Sequence[str]) -> list[str]:
+        """Return what is wrong with the grammar of each template, or an empty text; runs nothing.
+
+        Raises as `evaluate` does.
+        """
+
+        def build() -> bytes:
+            return b'{"check":' + self._marks.write(list(templates)) + b"}"
+
+        return [str(one) for one in await self._ask(build, self._limit)]
+
     async def close(self) -> None:
         """Let go of the context."""
         if self._worker is not None:

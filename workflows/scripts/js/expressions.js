@@ -85,6 +85,18 @@ function compile(template, offered) {
   return made;
 }
 
+/** What is wrong with a template's grammar, or an empty text; nothing of it is run. */
+function grammar(template) {
+  try {
+    for (const part of split(template.startsWith('=') ? template.slice(1) : template)) {
+      if (typeof part !== 'string') compileOne(part.source, new Set());
+    }
+    return '';
+  } catch (error) {
+    return String(error.message);
+  }
+}
+
 const EMPTY_THIS = {};
 
 /** A compiled part made ready for one batch: called without arguments, for the item at S.index. */

@@ -30,6 +30,7 @@ return function main(text) {
     return '';
   }
   const request = read(text);
+  if (request.check !== undefined) return stringify(request.check.map(grammar));
   take(request);
   return request.code === undefined ? batch(request.batch) : startCode(request.code);
 };

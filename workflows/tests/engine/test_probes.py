@@ -58,16 +58,38 @@ def shape(run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_probe_gives_what_n8n_gave(file, monkeypatch):
-    monkeypatch.setattr(running, "policy", lambda: PUBLIC)  # else settings, from the database
-    golden = PROBES / "golden" / file.relative_to(PROBES / "workflows").with_suffix(".golden.json")
-    given = Given(timezone="America/New_York")
-    document = find_document(str(file))
-    outcome = asyncio.run(run_document(document, given, memories=ProcessMemory()))
-    told = json.loads(outcome.line())
+def ran(file: Path) -> Any:
+    outcome = asyncio.run(
+        run_document(
+            find_document(str(file)), Given(timezone="America/New_York"), memories=ProcessMemory()
+        )
+    )
     outcome.close()
+    return outcome
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    monkeypatch.setattr(running, "policy", lambda: PUBLIC)  # else settings, from the database
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_probe_gives_what_n8n_gave(file):
+    golden = PROBES / "golden" / file.relative_to(PROBES / "workflows").with_suffix(".golden.json")
+    told = json.loads(ran(file).line())
     assert shape(told) == shape(json.loads(golden.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("probe", "node", "said"),
+    [
+        ("loop-v3-body-drops-items", "Loop", "ended early: 3 items were never handled"),
+        ("merge-chooseBranch-missing", "M", "It was skipped: input"),
+    ],
+)
+def test_what_n8n_is_silent_about_is_told(probe, node, said):
+    warnings = ran(PROBES / "workflows" / f"{probe}.json").warnings
+    assert any(one["node"] == node and said in one["message"] for one in warnings)
 
 
 def test_there_are_probes():

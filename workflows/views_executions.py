@@ -114,7 +114,7 @@ def execution_file(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def execution_deed(request: HttpRequest, pk: int, step: str) -> HttpResponse:
-    """Cancel, retry with the same or the newest version, run again from the start, delete."""
+    """Cancel, retry with the same or the newest version, run from a node or the start, delete."""
     execution = get_object_or_404(Execution.objects.visible_to(request.user).whole(), pk=pk)
     by = Actor.of(request)
     with _told(request):
@@ -129,5 +129,6 @@ def execution_deed(request: HttpRequest, pk: int, step: str) -> HttpResponse:
             return redirect(services.run_again(execution, by=by))
         else:
             newest = step == "retry-newest"
-            return redirect(services.retry_execution(execution, by=by, newest=newest))
+            node = request.POST.get("node", "") if step == "from" else ""
+            return redirect(services.retry_execution(execution, by=by, newest=newest, node=node))
     return redirect(execution)

@@ -101,10 +101,13 @@ class StartedSerializer(serializers.Serializer[Any]):
 
 
 class RetrySerializer(Strict):
-    """Which version runs again."""
+    """Which version runs again, and from where."""
 
     newest = serializers.BooleanField(
         default=False, help_text="The workflow's current version instead of the one that failed"
+    )
+    node = serializers.CharField(
+        default="", help_text="Run from this node, with what those before it gave"
     )
 
 

@@ -86,6 +86,9 @@ class Execution(Leased):
     input_text = models.TextField(blank=True, help_text="The items it starts with, as JSON")
     start_node = models.CharField(max_length=200, blank=True)
     until_node = models.CharField(max_length=200, blank=True)
+    from_node = models.CharField(
+        max_length=200, blank=True, help_text="Of a retry: this node and those after it run anew"
+    )
     pins = models.BooleanField(default=False, help_text="Pinned data is used")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)

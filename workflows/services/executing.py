@@ -55,6 +55,7 @@ def start_execution(
     until: str = "",
     pins: bool = False,
     retry_of: Execution | None = None,
+    anew: str = "",
 ) -> Execution:
     """Queue a run of a workflow: of its current version, unless another is named.
 
@@ -66,7 +67,7 @@ def start_execution(
     version = version or workflow.current
     if version is None:
         raise BadInput(f"{workflow} has no version to run. Import a document first.")
-    for name, node in (("start", start), ("until", until)):
+    for name, node in (("start", start), ("until", until), ("node", anew)):
         if len(node) > LONGEST_NAME:
             raise BadInput(f"{name}: a node's name of at most {LONGEST_NAME} characters.")
         if node and node not in version.document.nodes:
@@ -85,6 +86,7 @@ def start_execution(
         input_text=text,
         start_node=start,
         until_node=until,
+        from_node=anew,
         pins=pins,
     )
     audit.record(by, "started", execution, {"version": version.number})
@@ -93,16 +95,20 @@ def start_execution(
     return execution
 
 
-def retry_execution(execution: Execution, *, by: Actor, newest: bool = False) -> Execution:
+def retry_execution(
+    execution: Execution, *, by: Actor, newest: bool = False, node: str = ""
+) -> Execution:
     """Run a failed execution again from the node that failed, with what the others gave.
 
+    `node` runs any that has ended again from this node: it and all its data reaches run anew.
     `newest` runs the workflow's current version; the steps of nodes it no longer has are left out.
 
     Raises:
-        Conflict: it has not ended, or it succeeded.
+        Conflict: it has not ended, or it succeeded and no node is named.
+        BadInput: there is no such node.
     """
     demand(by, "execution.start", [execution.team_id])
-    if not execution.ended or execution.state == SUCCESS:
+    if not execution.ended or (execution.state == SUCCESS and not node):
         raise Conflict(f"{execution} is {execution.get_state_display().lower()}: nothing to retry.")
     workflow = Workflow.objects.select_related("current").get(pk=execution.workflow_id)
     return start_execution(
@@ -115,6 +121,7 @@ def retry_execution(execution: Execution, *, by: Actor, newest: bool = False) ->
         until=execution.until_node,
         pins=execution.pins,
         retry_of=execution,
+        anew=node,
     )
 
 
@@ -304,11 +311,18 @@ def _begun(lease: Lease[Execution]) -> Execution | None:
 def _saved(execution: Execution) -> Mapping[tuple[str, int], Step]:
     """Return its own steps so far, or those of the run it retries; what failed is left out."""
     steps, before = list(execution.steps()), execution.retry_of
+    document = execution.version.document
     if not steps and before is not None:
         # A wait that was canceled stands in its data as if it were over: it waits again.
         ran = {one["name"]: one["runs"] for one in before.nodes}
-        steps = [one for one in before.steps() if one.index < ran.get(storable(one.node), 0)]
-    there = execution.version.document.nodes
+        anew = execution.from_node
+        steps = [
+            one
+            for one in before.steps()
+            if one.index < ran.get(storable(one.node), 0)
+            and not (anew and (one.node == anew or anew in document.parents(one.node)))
+        ]
+    there = document.nodes
     return {
         (step.node, step.index): step for step in steps if not step.failed and step.node in there
     }

@@ -71,6 +71,24 @@ def test_only_what_failed_is_retried(keep, start, work, people):
         services.retry_execution(work(execution), by=Actor(people.member))
 
 
+def test_a_run_begins_again_at_a_node_with_what_those_before_it_gave(keep, start, work, people):
+    end = node("End", "noOp")
+    workflow = keep(chain("T", code("Count", COUNT), code("Add", "return items"), end))
+    first = work(start(workflow))
+    seven = code("Add", "return [{json: {n: 7}}]")
+    services.save_version(workflow, chain("T", code("Count", FAILS), seven, end), by=SYSTEM)
+    again = services.retry_execution(first, by=Actor(people.member), newest=True, node="Add")
+    done = work(again)
+    assert (done.state, done.from_node) == ("success", "Add")
+    assert services.find_step(done, "End").outputs[0][0]["json"] == {"n": 7}
+
+
+def test_a_run_does_not_begin_at_a_node_that_is_not_there(keep, start, work, people):
+    ended = work(start(keep()))
+    with pytest.raises(BadInput, match="has no node 'Nowhere'"):
+        services.retry_execution(ended, by=Actor(people.member), node="Nowhere")
+
+
 def test_a_retry_reads_the_files_of_the_runs_it_goes_on_from(keep, start, work, people):
     workflow = keep(
         chain("T", node("File", "convertToFile", operation="toJson"), code("Bad", FAILS))

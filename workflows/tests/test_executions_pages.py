@@ -86,7 +86,7 @@ def test_viewers_see_runs_and_start_none(page, people, sign_in, numbers, done):
     assert "Run again" not in page("viewer", f"/executions/{run.pk}/")
     browser = sign_in(people.viewer)
     assert browser.get(f"/workflows/{numbers.pk}/run/").status_code == 403
-    for deed in ("cancel", "retry", "retry-newest", "again", "delete"):
+    for deed in ("cancel", "retry", "retry-newest", "from", "again", "delete"):
         assert browser.post(f"/executions/{run.pk}/{deed}/").status_code == 403
     assert Execution.objects.count() == 1
 
@@ -286,6 +286,15 @@ def test_buttons_cancel_retry_run_again_and_delete(browser, work, done, keep):
     assert made["again"].items == [{"json": {"a": 1}}]
     assert browser.post(f"{path}delete/").url == f"/executions/?workflow={failed.workflow_id}"
     assert not Execution.objects.filter(pk=failed.pk).exists()
+
+
+def test_a_run_begins_again_at_the_node_one_looks_at(browser, work, done, numbers):
+    run = done(numbers)
+    last = run.nodes[-1]["name"]
+    assert "Run from here" in browser.get(f"/executions/{run.pk}/?node={last}").content.decode()
+    answer = browser.post(f"/executions/{run.pk}/from/", {"node": last})
+    again = work(Execution.objects.get(pk=answer.url.strip("/").split("/")[1]))
+    assert (again.state, again.from_node, again.retry_of_id) == ("success", last, run.pk)
 
 
 def test_what_cannot_be_done_is_told(browser, start, done, numbers):

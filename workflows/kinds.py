@@ -18,9 +18,8 @@ class Executions(Kind):
     limit = 50
 
     def claim(self, owner: str, limit: int) -> list[Lease[Any]]:
-        """Wake those whose time has come; then as any other."""
-        services.wake_executions()
-        return super().claim(owner, limit)
+        """Take due runs, of each team no more than may run at once."""
+        return services.claim_executions(owner, limit)
 
     async def run(self, lease: Lease[Any]) -> None:
         """Carry it to its end."""

@@ -14,6 +14,14 @@ tunables.declare(
         "days",
     ),
     tunables.Tunable(
+        "executions_per_team",
+        20,
+        "Runs of a team at once",
+        "Executions of one team that may run at the same time on all machines; more of them wait.",
+        1,
+        1000,
+    ),
+    tunables.Tunable(
         "executions_kept",
         10_000,
         "Most executions",

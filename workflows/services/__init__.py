@@ -1,5 +1,6 @@
 """Verbs of the workflows room: the door pages, API, commands and the runner come in by."""
 
+from workflows.services.claiming import claim_executions, wake_executions
 from workflows.services.executing import (
     cancel_execution,
     execution_canceled,
@@ -10,7 +11,6 @@ from workflows.services.executing import (
     run_execution,
     start_execution,
     wait_for_execution,
-    wake_executions,
 )
 from workflows.services.fetching import fetch_document
 from workflows.services.finding import find_team, find_workflow
@@ -64,6 +64,7 @@ __all__ = [
     "calm_collector",
     "cancel_execution",
     "change_workflow",
+    "claim_executions",
     "copy_workflow",
     "create_workflow",
     "deactivate_workflow",

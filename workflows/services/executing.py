@@ -367,13 +367,6 @@ def _let_go(lease: Lease[Execution], outcome: Outcome, told: dict[str, Any]) -> 
     )
 
 
-def wake_executions() -> None:
-    """Queue the runs whose time has come."""
-    rows = Execution.objects.filter(state=WAITING, due_at__lte=timezone.now())
-    if rows.exists():  # reads only: takes no write lock
-        rows.update(state=leases.QUEUED)
-
-
 @transaction.atomic
 def execution_canceled(lease: Lease[Execution]) -> None:
     """End a run whose coroutine was canceled because somebody asked for it."""

@@ -1,7 +1,5 @@
 """What administrators allow workflows."""
 
-import asyncio
-
 import pytest
 
 from whoosh_site.core import tunables
@@ -50,7 +48,7 @@ def test_a_team_has_variables_of_its_own(people):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_expressions_read_variables_and_allowed_environment():
+def test_expressions_read_variables_and_allowed_environment(run):
     value = "={{ $vars.place }}/{{ $env.LAB_NAME }}"
     row = {"id": "1", "name": "seen", "value": value, "type": "string"}
     document = Document({
@@ -62,5 +60,5 @@ def test_expressions_read_variables_and_allowed_environment():
         "connections": {"Start": {"main": [[{"node": "Set", "type": "main", "index": 0}]]}},
     })  # fmt: skip
     given = services.Given(vars={"place": "attic"}, env={"LAB_NAME": "lab"})
-    outcome = asyncio.run(services.run_document(document, given))
+    outcome = run(services.run_document(document, given))
     assert outcome.last_items[0]["json"] == {"seen": "attic/lab"}

@@ -1,7 +1,5 @@
 """Files in runs, through the services: what stays closed, and what is gone at the end."""
 
-import asyncio
-
 import pytest
 
 from workflows.engine.document import Document
@@ -26,8 +24,9 @@ def document(*nodes):
     })  # fmt: skip
 
 
-def ran(*nodes):
-    return asyncio.run(run_document(document(*nodes), Given()))
+@pytest.fixture
+def ran(run):
+    return lambda *nodes: run(run_document(document(*nodes), Given()))
 
 
 @pytest.fixture
@@ -39,14 +38,14 @@ def var(settings, tmp_path):
     return settings.VAR
 
 
-def test_file_nodes_are_off_until_an_administrator_opens_folders(settings):
+def test_file_nodes_are_off_until_an_administrator_opens_folders(ran, settings):
     settings.FILE_ROOTS = []
     outcome = ran(("readBinaryFile", {"filePath": "/etc/passwd"}))
     assert "turned off" in outcome.error["message"]
     assert "WHOOSH_FILE_ROOTS" in outcome.error["description"]
 
 
-def test_the_products_own_files_are_never_read(var, settings):
+def test_the_products_own_files_are_never_read(ran, var, settings):
     (var / "whoosh.sqlite3").write_text("secret")
     settings.FILE_ROOTS = ["/"]
     for path in (var / "whoosh.sqlite3", settings.ROOT / "manage.py"):
@@ -54,7 +53,7 @@ def test_the_products_own_files_are_never_read(var, settings):
         assert "is not allowed" in outcome.error["message"]
 
 
-def test_a_file_goes_through_a_run_and_its_copy_is_gone_at_the_end(var, tmp_path):
+def test_a_file_goes_through_a_run_and_its_copy_is_gone_at_the_end(ran, var, tmp_path):
     (tmp_path / "in.csv").write_text("a\n1\n")
     outcome = ran(
         ("readBinaryFile", {"filePath": str(tmp_path / "in.csv")}), ("extractFromFile", {})

@@ -12,7 +12,7 @@ class Aggregate(Node):
 
     key = "n8n-nodes-base.aggregate"
     label = "Aggregate"
-    icon = "layers"
+    icon = "stack-2"
     hint = "Combine a field from many items into a list in a single item"
     fields = fields.aggregate()
     only_first = True

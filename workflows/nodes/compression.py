@@ -30,7 +30,7 @@ class Compression(Node):
     key = "n8n-nodes-base.compression"
     label = "Compression"
     group = "Files"
-    icon = "file-archive"
+    icon = "file-zip"
     versions = (1, 1.1)
     chunks = True
     fields: ClassVar[tuple[Field, ...]] = (

@@ -77,7 +77,7 @@ class ConvertToFile(Node):
     key = "n8n-nodes-base.convertToFile"
     label = "Convert to File"
     group = "Files"
-    icon = "file-output"
+    icon = "file-export"
     versions = (1, 1.1)
     fields: ClassVar[tuple[Field, ...]] = (
         choice("operation", "Operation", OPERATIONS, "csv", literal=True),

@@ -135,7 +135,7 @@ class DateTime(Node):
 
     key = "n8n-nodes-base.dateTime"
     label = "Date & Time"
-    icon = "calendar-clock"
+    icon = "calendar-time"
     hint = "Manipulate date and time values"
     versions = (1, 2)
     fields = FIELDS

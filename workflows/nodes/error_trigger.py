@@ -24,7 +24,7 @@ class ErrorTrigger(Node):
     key = "n8n-nodes-base.errorTrigger"
     label = "Error Trigger"
     group = "Triggers"
-    icon = "triangle-alert"
+    icon = "alert-triangle"
     hint = "Gives what failed: execution (id, error, lastNodeExecuted, mode) and workflow."
     input_names = ()
     starts = True

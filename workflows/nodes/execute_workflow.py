@@ -68,7 +68,7 @@ class ExecuteWorkflow(Node):
     key = "n8n-nodes-base.executeWorkflow"
     label = "Execute Sub-workflow"
     group = "Flow"
-    icon = "workflow"
+    icon = "sitemap"
     versions = (1, 1.1, 1.2, 1.3, 1.4)
     reaches_out = True
     fields = FIELDS

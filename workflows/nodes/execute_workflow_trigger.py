@@ -57,7 +57,7 @@ class ExecuteWorkflowTrigger(Node):
     key = "n8n-nodes-base.executeWorkflowTrigger"
     label = "When Executed by Another Workflow"
     group = "Triggers"
-    icon = "log-in"
+    icon = "login"
     versions = (1, 1.1, 1.2)
     input_names = ()
     starts = True

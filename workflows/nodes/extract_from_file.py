@@ -42,7 +42,7 @@ class ExtractFromFile(Node):
     key = "n8n-nodes-base.extractFromFile"
     label = "Extract from File"
     group = "Files"
-    icon = "file-input"
+    icon = "file-import"
     versions = (1, 1.1)
     fields: ClassVar[tuple[Field, ...]] = (
         choice("operation", "Operation", OPERATIONS, "csv", literal=True),

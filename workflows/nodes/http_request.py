@@ -34,7 +34,7 @@ class HttpRequest(Node):
     key = "n8n-nodes-base.httpRequest"
     label = "HTTP Request"
     group = "Core"
-    icon = "globe"
+    icon = "world"
     versions = (1, 2, 3, 4, 4.1, 4.2, 4.3, 4.4, 4.5)
     reaches_out = True
     fields: ClassVar[tuple[Field, ...]] = NEW

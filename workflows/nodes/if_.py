@@ -16,7 +16,7 @@ class If(Node):
     key = "n8n-nodes-base.if"
     label = "If"
     group = "Flow"
-    icon = "split"
+    icon = "arrows-split"
     versions = (1, 2, 2.1, 2.2, 2.3)
     output_names = ("true", "false")
     chunks = True

@@ -30,7 +30,7 @@ class Jwt(Node):
 
     key = "n8n-nodes-base.jwt"
     label = "JWT"
-    icon = "badge-check"
+    icon = "circle-check"
     reaches_out = True  # it uses the clock
     chunks = True
     credentials = ("jwtAuth",)

@@ -12,7 +12,7 @@ class ManualTrigger(Node):
     key = "n8n-nodes-base.manualTrigger"
     label = "Manual Trigger"
     group = "Triggers"
-    icon = "hand"
+    icon = "hand-stop"
     input_names = ()
     starts = True
 

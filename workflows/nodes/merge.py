@@ -28,7 +28,7 @@ class Merge(Node):
     key = "n8n-nodes-base.merge"
     label = "Merge"
     group = "Flow"
-    icon = "merge"
+    icon = "git-merge"
     versions = (1, 2, 2.1, 3, 3.1, 3.2)
     input_names = ("Input 1", "Input 2")
     only_first = True

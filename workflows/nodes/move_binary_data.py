@@ -30,7 +30,7 @@ class MoveBinaryData(Node):
     key = "n8n-nodes-base.moveBinaryData"
     label = "Convert to/from binary data"
     group = "Files"
-    icon = "arrow-left-right"
+    icon = "arrows-left-right"
     hint = "Extract from File and Convert to File do the same."
     versions = (1, 1.1)
     chunks = True

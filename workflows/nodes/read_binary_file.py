@@ -18,7 +18,7 @@ class ReadBinaryFile(Node):
     key = "n8n-nodes-base.readBinaryFile"
     label = "Read Binary File"
     group = "Files"
-    icon = "file-input"
+    icon = "file-import"
     hint = "Read/Write Files from Disk does the same."
     reaches_out = True
     fields: ClassVar[tuple[Field, ...]] = (

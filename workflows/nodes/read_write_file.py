@@ -21,7 +21,7 @@ class ReadWriteFile(Node):
     key = "n8n-nodes-base.readWriteFile"
     label = "Read/Write Files from Disk"
     group = "Files"
-    icon = "hard-drive"
+    icon = "database"
     versions = (1, 1.1)
     reaches_out = True
     fields: ClassVar[tuple[Field, ...]] = (

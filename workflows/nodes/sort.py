@@ -12,7 +12,7 @@ class Sort(Node):
 
     key = "n8n-nodes-base.sort"
     label = "Sort"
-    icon = "arrow-up-down"
+    icon = "arrows-sort"
     hint = "Change items order"
     fields = fields.SORT
     only_first = True

@@ -12,7 +12,7 @@ class SplitOut(Node):
 
     key = "n8n-nodes-base.splitOut"
     label = "Split Out"
-    icon = "split"
+    icon = "arrows-split"
     hint = "Turn a list inside item(s) into separate items"
     fields = fields.split_out()
 

@@ -12,7 +12,7 @@ class Start(Node):
     key = "n8n-nodes-base.start"
     label = "Start"
     group = "Triggers"
-    icon = "play"
+    icon = "player-play"
     input_names = ()
     starts = True
 

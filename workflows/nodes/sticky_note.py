@@ -13,7 +13,7 @@ class StickyNote(Node):
     key = "n8n-nodes-base.stickyNote"
     label = "Sticky Note"
     group = "Flow"
-    icon = "sticky-note"
+    icon = "note"
     input_names = ()
     output_names = ()
     fields = (

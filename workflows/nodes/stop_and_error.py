@@ -22,7 +22,7 @@ class StopAndError(Node):
     key = "n8n-nodes-base.stopAndError"
     label = "Stop and Error"
     group = "Flow"
-    icon = "octagon-x"
+    icon = "circle-x"
     output_names = ()
     only_first = True
     fields = (

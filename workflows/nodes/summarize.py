@@ -20,7 +20,7 @@ class Summarize(Node):
 
     key = "n8n-nodes-base.summarize"
     label = "Summarize"
-    icon = "sigma"
+    icon = "sum"
     hint = "Sum, count, max, etc. across items"
     versions = (1, 1.1)
     fields = fields.summarize(GO_ON)

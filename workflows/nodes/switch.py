@@ -23,7 +23,7 @@ class Switch(Node):
     key = "n8n-nodes-base.switch"
     label = "Switch"
     group = "Flow"
-    icon = "waypoints"
+    icon = "route"
     versions = (1, 2, 3, 3.1, 3.2, 3.3, 3.4)
     chunks = True
     fields = FIELDS

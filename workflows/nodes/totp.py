@@ -23,7 +23,7 @@ class Totp(Node):
 
     key = "n8n-nodes-base.totp"
     label = "TOTP"
-    icon = "timer"
+    icon = "hourglass"
     reaches_out = True  # it uses the clock
     chunks = True
     credentials = ("totpApi",)

@@ -18,7 +18,7 @@ class WriteBinaryFile(Node):
     key = "n8n-nodes-base.writeBinaryFile"
     label = "Write Binary File"
     group = "Files"
-    icon = "file-output"
+    icon = "file-export"
     hint = "Read/Write Files from Disk does the same."
     reaches_out = True
     fields: ClassVar[tuple[Field, ...]] = (

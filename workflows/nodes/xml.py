@@ -20,7 +20,7 @@ class Xml(Node):
 
     key = "n8n-nodes-base.xml"
     label = "XML"
-    icon = "code-xml"
+    icon = "code"
     hint = "Convert data from and to XML"
     chunks = True
     fields = (

@@ -66,6 +66,8 @@ class NodeSpec:
         return self.short_type.lower().endswith("trigger") or self.short_type in OLD_STARTS
 
 
+MOST_INPUTS = 100
+"""A link to a later input of a node is left out: no node has as many."""
 OLD_STARTS = ("start", "webhook", "cron", "interval", "emailReadImap")
 
 
@@ -204,7 +206,9 @@ def _links(
 def _ends(output: object, kind: str, nodes: Mapping[str, NodeSpec]) -> Iterator[Link]:
     for end in _sequence(output):
         if isinstance(end, Mapping) and end.get("node") in nodes and end.get("type", kind) == kind:
-            yield Link(str(end["node"]), int(_number(end.get("index"), 0)))
+            place = int(_number(end.get("index"), 0))
+            if 0 <= place < MOST_INPUTS:
+                yield Link(str(end["node"]), place)
 
 
 def _turned_round(

@@ -21,6 +21,16 @@ from workflows.engine.run import Ready, Run, Step
 from workflows.engine.scripts import Scope, Scripts, is_local
 from workflows.engine.store import CHUNK, Store, Stored
 
+UNFORESEEN = (
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What a node may raise that nobody thought of: the run ends by its name, and nothing else does."""
 Types = Callable[[str], type[Node] | None]
 Saved = Mapping[tuple[str, int], Step]
 
@@ -183,6 +193,8 @@ class Driver:
                 await self._run_node(spec, ready, step)
         except NodeError as error:
             step.error = _told(error, spec.name)
+        except UNFORESEEN as error:  # in what a node says of its parameters
+            step.error = _told(_unforeseen(error), spec.name)
         step.ms = (time.perf_counter() - began) * 1000
         return step
 
@@ -351,8 +363,15 @@ async def _guarded(node: type[Node], context: Context) -> Outputs:
         return await node().run(context)
     except (NodeError, Parked):
         raise
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
-        raise NodeError(f"{type(error).__name__}: {error}") from error
+    except UNFORESEEN as error:
+        raise _unforeseen(error) from error
+
+
+def _unforeseen(error: Exception) -> NodeError:
+    return NodeError(
+        f"{type(error).__name__}: {error}",
+        description="The node did not expect this value of a parameter or an item.",
+    )
 
 
 def _append(store: Store, whole: list[Stored], piece: Outputs, first: int) -> None:

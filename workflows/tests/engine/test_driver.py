@@ -32,3 +32,11 @@ def test_items_that_pass_in_pieces_keep_their_places(monkeypatch):
 def test_an_item_made_up_for_an_empty_output_is_paired_with_all():
     found = pairs_after([{"json": {}}, {"json": {}}], alwaysOutputData=True, asked={"leftValue": 0})
     assert found == [[{"item": 0, "input": 0}, {"item": 1, "input": 0}]]
+
+
+def test_a_parameter_nobody_thought_of_ends_the_run_by_its_node():
+    endless = {"mode": "expression", "numberOutputs": float("inf")}
+    node = {"name": "It", "type": "n8n-nodes-base.switch", "typeVersion": 3, "parameters": endless}
+    driver = Driver(Document({"nodes": [node]}), Surroundings(shelf.get, NoScripts(), Memory()))
+    ended = asyncio.run(driver.execute("It", [{"json": {}}]))
+    assert (ended.status, (ended.error or {}).get("node")) == ("error", "It")

@@ -15,6 +15,8 @@ from workflows.engine.run import Step
 from workflows.engine.scripts import Scripts
 from workflows.engine.values import dumps
 
+TOO_DEEP = "What a node gave is nested too deeply to be kept. Flatten it, or keep it as text."
+
 
 @dataclass(frozen=True)
 class Order:
@@ -114,6 +116,12 @@ def _told_item(one: Item) -> Item:
     return {key: one[key] for key in ("json", "binary", "pairedItem") if key in one}
 
 
+def static_of(document: Document) -> dict[str, dict[str, Any]]:
+    """Return a copy of a document's static data: of all nodes, and of each."""
+    given = document.static_data.items()
+    return {key: dict(value) for key, value in given if isinstance(value, Mapping)}
+
+
 async def execute(order: Order, scripts: Scripts, outside: Outside, **hooks: Any) -> Outcome:
     """Run a document; what goes wrong in it is told by the outcome, never raised.
 
@@ -144,7 +152,11 @@ async def execute(order: Order, scripts: Scripts, outside: Outside, **hooks: Any
     except NodeError as error:
         ended = Ended("error", {"message": error.message, "node": ""})
     else:
-        ended = await driver.execute(start, order.items, order.limit or document.time_limit)
+        try:
+            ended = await driver.execute(start, order.items, order.limit or document.time_limit)
+        except BaseException:  # canceled, or the process ends
+            driver.close()
+            raise
     return Outcome(
         status=ended.status,
         error=ended.error,

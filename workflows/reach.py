@@ -17,7 +17,7 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
 from workflows.engine.node import Context
 from workflows.engine.scripts import CodeResult, Scripts
-from workflows.execute import Order, execute
+from workflows.execute import Order, Outcome, execute, static_of
 from workflows.scripts.python import run_python
 
 PUBLIC = public_only()
@@ -89,6 +89,23 @@ class ProcessMemory:
     async def forget(self, scope: str) -> None:
         """Forget all keys."""
         self._known.pop(scope, None)
+
+
+def _given_back(outcome: Outcome, items: Items, wait: bool, parent: Context) -> Items:
+    """Return what a workflow run inside another gives to it: its last node's first output."""
+    error = outcome.error["message"] if outcome.error is not None else ""
+    if outcome.parked is not None:
+        error = (
+            "The sub-workflow waits for longer than a minute, or for a call: that is possible only "
+            "in a workflow that runs by itself."
+        )
+    if not error:
+        last = outcome.steps[-1].outputs if outcome.steps else []
+        return list(last[0] or ()) if last and wait else items if not wait else []
+    if wait:
+        raise NodeError(str(error))
+    parent.warn(f"The sub-workflow failed: {error}")
+    return items
 
 
 class Reach:
@@ -186,15 +203,21 @@ class Reach:
             depth=self.depth + 1,
         )  # fmt: skip
         scripts = self.scripts()
-        order = Order(document, items, start=start, timezone=self.timezone, mode="production")
+        order = Order(
+            document, items, start=start, timezone=self.timezone, mode="production",
+            vars=parent.scope.vars, env=parent.scope.env,
+            execution={"id": parent.scope.execution.get("id", "1")},
+            static=static_of(document),
+        )  # fmt: skip
         try:
             outcome = await execute(order, scripts, inner)
         finally:
             await scripts.close()
             await inner.close()
-        if outcome.error is not None:
-            raise NodeError(str(outcome.error["message"]))
-        return outcome.last_items
+        try:
+            return _given_back(outcome, items, wait, parent)
+        finally:
+            outcome.close()
 
     def _inner_key(self, items: Items, parent: Context) -> str:
         """Return the key of a workflow run for these items: the same when that is repeated."""

@@ -87,7 +87,11 @@ class Document:
         self.links: dict[str, dict[str, list[list[Link]]]] = _links(raw, self.nodes)
         self._incoming = _turned_round(self.links)
         self.pins: dict[str, list[dict[str, Any]]] = {
-            name: [one for one in items if isinstance(one, dict)]
+            name: [
+                one if isinstance(one.get("json"), dict) else {"json": one}
+                for one in items
+                if isinstance(one, dict)
+            ]
             for name, items in _mapping(raw.get("pinData")).items()
             if isinstance(items, list)
         }

@@ -9,7 +9,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workflows.engine.document import CONTINUE, OUTPUT, Document, NodeSpec
@@ -153,7 +153,8 @@ class Driver:
         except TimeoutError:
             error = RunTimeout(f"The run took longer than its time limit of {limit:g} s.")
             ended = Ended("error", _told(error, ""))
-        self._tell_unfinished()
+        if ended.status != "waiting":
+            self._tell_unfinished()
         if ended.status == "success":
             self._tell_left_over()
         return ended
@@ -164,7 +165,8 @@ class Driver:
             if saved is not None:
                 if saved.state is not None:
                     self.states[ready.node] = dict(saved.state)
-                self.run.finish(saved)
+                # Wired as this version has it: a node before it may have gone.
+                self.run.finish(replace(saved, sources=ready.sources))
                 continue
             if self.around.on_start is not None:
                 await self.around.on_start(ready)
@@ -186,7 +188,7 @@ class Driver:
         step = Step(ready.node, ready.index, ready.sources, started=started)
         try:
             if spec.disabled:
-                step.outputs = [ready.inputs[0]]
+                step.outputs = [self._passed(ready.inputs[0])]
             elif spec.name in self.pins:
                 step.outputs, step.pinned = [list(self.pins[spec.name])], True
             else:
@@ -211,7 +213,7 @@ class Driver:
             if spec.on_error not in (CONTINUE, OUTPUT):
                 raise
             self._warn(spec.name, f"It failed and the run went on: {error.message}")
-            outputs = [None if not work.inputs else work.inputs[0]]
+            outputs = [self._passed(work.inputs[0]) if work.inputs else None]
         finally:
             step.logs = work.logs
             for warning in work.warnings:
@@ -321,6 +323,10 @@ class Driver:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
+    def _passed(self, items: Sequence[Item] | None) -> Sequence[Item] | None:
+        """Return items a node passes on as they came: each paired with its own place."""
+        return None if items is None else self.store.kept(arriving(items, 0))
+
     def _tell_unfinished(self) -> None:
         for name, silent in self.run.unfinished():
             numbers = " and ".join(str(n + 1) for n in silent)
@@ -384,7 +390,7 @@ def _append(store: Store, whole: list[Stored], piece: Outputs, first: int) -> No
 
 def _moved(one: Item, first: int) -> Item:
     pair = one.get("pairedItem")
-    if not first or not isinstance(pair, dict):
+    if not first or not isinstance(pair, dict) or not isinstance(pair.get("item"), int):
         return one
     return {**one, "pairedItem": {**pair, "item": pair["item"] + first}}
 
@@ -401,11 +407,15 @@ def _errors_told(items: Sequence[Item]) -> Sequence[Item]:
     if not any(one.get("error") for one in items):
         return items
     return [
-        {**one, "json": {"error": getattr(one["error"], "message", str(one["error"]))}}
-        if one.get("error")
-        else one
+        {**one, "json": {"error": _words(one["error"])}} if one.get("error") else one
         for one in items
     ]
+
+
+def _words(error: Any) -> Any:
+    if isinstance(error, Mapping):
+        return error.get("message")
+    return getattr(error, "message", str(error))
 
 
 def _is_error(one: Item) -> bool:
@@ -437,10 +447,13 @@ def _over_its_origin(one: Item, inputs: Sequence[Items | None]) -> Item:
         pair = {"item": pair}
     if not isinstance(pair, dict):
         return one
-    items = inputs[pair.get("input", 0)] or []
-    if not 0 <= pair["item"] < len(items):
+    place, index = pair.get("input") or 0, pair.get("item")
+    if not (isinstance(place, int) and isinstance(index, int) and 0 <= place < len(inputs)):
         return one
-    return {**one, "json": {**items[pair["item"]]["json"], **one["json"]}}
+    items = inputs[place] or []
+    if not 0 <= index < len(items):
+        return one
+    return {**one, "json": {**items[index]["json"], **one["json"]}}
 
 
 def _gave_error(outputs: Outputs) -> bool:

@@ -205,10 +205,10 @@ class ExecutionData(models.Model):
     @classmethod
     def packed(cls, steps: Sequence[Step]) -> tuple[bytes, int]:
         """Return steps as they are kept, and how large they were before."""
-        last = {step.node: step for step in steps}
+        last = {step.node: step for step in steps if not step.failed}
         press, parts, size = zlib.compressobj(LEVEL), [], 0
         for step in steps:
-            for line in step.lines(state=last[step.node] is step):
+            for line in step.lines(state=last.get(step.node) is step):
                 size += len(line) + 1
                 parts.append(press.compress(line + b"\n"))
         return b"".join([*parts, press.flush()]), size

@@ -24,7 +24,7 @@ from workflows.binary import Binaries
 from workflows.engine.items import Items
 from workflows.engine.run import Ready, Step
 from workflows.engine.values import dumps
-from workflows.execute import Outcome
+from workflows.execute import TOO_DEEP, Outcome
 from workflows.live import tell_execution
 from workflows.models import Execution, ExecutionData, Workflow, WorkflowVersion
 from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, WAITING
@@ -221,7 +221,8 @@ def all_figures(
             add_figures(figures, step)
         for source in step.sources:
             if source is not None:
-                count = len(outputs[source.node, source.run][source.output] or ())
+                given = outputs.get((source.node, source.run), [])
+                count = len(given[source.output] or ()) if source.output < len(given) else 0
             else:
                 count = 0 if place else first
             figures[step.node]["given"] += count
@@ -273,6 +274,8 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         )
     try:
         await sync_to_async(_ended)(lease, execution, outcome)
+    except (RecursionError, ValueError):
+        await sync_to_async(_ended)(lease, execution, Outcome.refused(TOO_DEEP))
     finally:
         outcome.close()
 
@@ -333,17 +336,19 @@ def _ended(lease: Lease[Execution], execution: Execution, outcome: Outcome) -> N
     """Write how a run ended, or what it waits for; its data is kept either way."""
     steps = [*outcome.steps, outcome.woken] if outcome.woken else list(outcome.steps)
     blob, size = ExecutionData.packed(steps)
-    warnings = [{key: storable(text) for key, text in one.items()} for one in outcome.warnings]
+    warnings = list(execution.warnings)  # of before it waited
+    told = [{key: storable(text) for key, text in one.items()} for one in outcome.warnings]
+    warnings += [one for one in told if one not in warnings]
     if len(blob) > LARGEST_DATA and outcome.woken is None:
         blob, size = b"", 0
         words = f"What its nodes gave is not kept: more than {LARGEST_DATA >> 20} MB."
         warnings.append({"node": "", "message": words})
-    told = {
+    fields = {
         "nodes": all_figures(outcome.steps, len(execution.items), outcome.woken),
         "warnings": warnings,
         "ms": (execution.ms or 0) + outcome.ms,
     }
-    if _let_go(lease, outcome, told):
+    if _let_go(lease, outcome, fields):
         data = {"blob": blob, "size": size}
         ExecutionData.objects.update_or_create(execution=execution, defaults=data)
         tell_execution(execution)

@@ -16,7 +16,7 @@ from workflows.binary import Binaries
 from workflows.engine.document import Document
 from workflows.engine.driver import Saved
 from workflows.engine.items import Items
-from workflows.execute import Order, Outcome, execute
+from workflows.execute import Order, Outcome, execute, static_of
 from workflows.models import Workflow
 from workflows.n8n.reading import read_one, shortened
 from workflows.reach import Memories, ProcessMemory, Reach
@@ -83,7 +83,7 @@ async def run_document(
         pins=given.pins,
         timezone=reach.timezone,
         limit=given.limit,
-        static=_static(document.static_data),
+        static=static_of(document),
         execution=given.execution,
         workflow=given.workflow,
         saved=given.saved,
@@ -107,10 +107,6 @@ def calm_collector() -> None:
 
 
 _memories: Memories = ProcessMemory()
-
-
-def _static(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {key: dict(value) for key, value in given.items() if isinstance(value, Mapping)}
 
 
 def find_document(which: str) -> Document:

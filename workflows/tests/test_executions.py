@@ -1,6 +1,7 @@
 """Executions by their services and the runner: run, failed, retried, canceled, parked, tidied."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import BadInput, Conflict, Forbidden, NotFound
 from whoosh_site.core.leases import Lease
 from workflows import services
-from workflows.models import Execution, ExecutionData
+from workflows.models import Execution, ExecutionData, Variable
 from workflows.tasks import tidy_executions
 from workflows.tests.conftest import NUMBERS, chain, code, node
 
@@ -81,6 +82,46 @@ def test_a_run_begins_again_at_a_node_with_what_those_before_it_gave(keep, start
     done = work(again)
     assert (done.state, done.from_node) == ("success", "Add")
     assert services.find_step(done, "End").outputs[0][0]["json"] == {"n": 7}
+
+
+def to(name):
+    return [{"node": name, "type": "main", "index": 0}]
+
+
+def test_a_retry_of_a_loop_that_failed_in_the_middle_loses_no_item(keep, start, work, people):
+    five = code("Count", "return [1, 2, 3, 4, 5].map(n => ({json: {n}}))")
+    size = "={{ $runIndex === 2 && $vars.mended !== 'yes' ? 'none' : 1 }}"
+    loop = node("Loop", "splitInBatches", batchSize=size) | {"typeVersion": 3}
+    raw = json.loads(chain("T", five, loop, node("Body", "noOp"), node("Done", "noOp")))
+    raw["connections"] |= {
+        "Loop": {"main": [to("Done"), to("Body")]},
+        "Body": {"main": [to("Loop")]},
+    }
+    document = json.dumps(raw)
+    workflow = keep(document)
+    failed = work(start(workflow))
+    assert (failed.state, failed.error_node) == ("error", "Loop")
+    Variable.objects.create(team=failed.team, name="mended", value="yes")
+    done = work(services.retry_execution(failed, by=Actor(people.member)))
+    assert done.state == "success", done.error
+    given = services.find_step(done, "Done").outputs[0]
+    assert [one["json"]["n"] for one in given] == [1, 2, 3, 4, 5]
+
+
+def test_a_retry_goes_on_where_a_node_before_has_gone(keep, start, work, people):
+    workflow = keep(chain("T", code("X", COUNT), code("B", "return items"), code("C", FAILS)))
+    failed = work(start(workflow))
+    newer = chain("T", code("B", "return items"), code("C", "return items"))
+    services.save_version(workflow, newer, by=SYSTEM)
+    done = work(services.retry_execution(failed, by=Actor(people.member), newest=True))
+    assert done.state == "success", done.trouble
+
+
+def test_what_is_nested_too_deeply_to_be_kept_ends_the_run_plainly(keep, start, work):
+    deep = "let v = 1; for (let i = 0; i < 900; i++) v = {v}; return [{json: v}]"
+    ended = work(start(keep(chain("T", code("Deep", deep)))))
+    assert (ended.state, ended.deaths) == ("error", 0)
+    assert "nested too deeply" in ended.error
 
 
 def test_a_run_does_not_begin_at_a_node_that_is_not_there(keep, start, work, people):

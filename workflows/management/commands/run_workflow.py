@@ -14,7 +14,7 @@ from whoosh_site.core.management.base import WhooshCommand
 from workflows import services
 from workflows.engine.items import Items
 from workflows.engine.values import dumps
-from workflows.execute import Outcome
+from workflows.execute import TOO_DEEP, Outcome
 from workflows.models import Workflow
 
 
@@ -76,7 +76,11 @@ class Command(WhooshCommand):
 
     def _print(self, name: str, outcome: Outcome, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(outcome.line(file=name).decode())
+            try:
+                line = outcome.line(file=name)
+            except (RecursionError, ValueError):
+                line = Outcome.refused(TOO_DEEP).line(file=name)
+            self.stdout.write(line.decode())
         else:
             self.stdout.write("\n".join(_lines(name, outcome)))
         self.stdout.flush()

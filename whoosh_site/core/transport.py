@@ -34,6 +34,11 @@ from whoosh_site.core.limits import MEGABYTE, Limits
 
 LAST_PORT = 65_535
 LONGEST_SHOWN = 100
+HARMLESS = frozenset((
+    "accept", "accept-encoding", "accept-language", "connection", "content-length",
+    "content-type", "host", "transfer-encoding", "user-agent",
+))  # fmt: skip
+"""Headers that follow a redirect to another origin."""
 
 
 @dataclass
@@ -192,8 +197,9 @@ class Transport:
             if onward.url.scheme not in ("http", "https"):
                 raise Refused(f"{request.url}: redirected to {onward.url.scheme}:")
             if _origin(onward.url) != _origin(request.url):
-                for name in ("authorization", "cookie", "x-api-key"):
-                    onward.headers.pop(name, None)
+                # Any other header may be a secret meant for who was asked first.
+                for name in [name for name in onward.headers if name.lower() not in HARMLESS]:
+                    del onward.headers[name]
             request = onward
         raise Outside(f"{request.url}: more than {limits.redirects} redirects")
 

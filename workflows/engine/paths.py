@@ -9,11 +9,14 @@ from workflows.engine.values import UNDEFINED
 
 _PART = re.compile(r"""[^.\[\]]+|\[(?:(-?\d+)|(["'])((?:(?!\2).)*)\2|([^\]]*))\]""")
 Parts = tuple[str, ...]
+MOST_BRACKETS = 1000
 
 
 @lru_cache(maxsize=1024)
 def parts(path: str) -> Parts:
     """Return the names along a path: `a.b[0]` gives a, b, 0."""
+    if path.count("[") > MOST_BRACKETS:  # each is looked for its end: no field is called so
+        return (path,)
     found = []
     for match in _PART.finditer(path):
         number, _, quoted, bare = match.groups()

@@ -1,5 +1,9 @@
 """Patterns as JavaScript reads them, with a limit on the time one search may take."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 
 import regex
@@ -8,6 +12,9 @@ from workflows.engine.errors import NodeError
 
 LONGEST = 1.0
 """Seconds one search may take: a pattern somebody wrote must not hold up the process."""
+
+ALTOGETHER = 3.0
+"""Seconds all searches of one node run may take: the runner has other runs to carry."""
 
 LARGEST = 100_000
 """Characters a pattern may come to with its counted repetitions written out."""
@@ -21,6 +28,20 @@ _ATOM = regex.compile(
 _PIECE = regex.compile(
     r"\\.|\[(?:\\.|[^\]\\])*\]|\{(?:\d*,)?(?P<most>\d+),?\}|[\s\S]", regex.DOTALL
 )
+
+
+_left: ContextVar[list[float]] = ContextVar("left")
+_left.set([])
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Let the searches inside the block take no longer than ALTOGETHER."""
+    token = _left.set([ALTOGETHER])
+    try:
+        yield
+    finally:
+        _left.reset(token)
 
 
 class Pattern:
@@ -51,13 +72,17 @@ class Pattern:
         Raises:
             NodeError: it took too long.
         """
+        left, began = _left.get(), time.perf_counter()
         try:
-            return self._compiled.search(text, timeout=LONGEST)
+            return self._compiled.search(text, timeout=min([LONGEST, *left]))
         except TimeoutError as error:
             raise NodeError(
                 f"The pattern /{self.source}/ took longer than {LONGEST:g} s on one text.",
                 description="Nested repetitions such as (a+)+ make a pattern slow; simplify it.",
             ) from error
+        finally:
+            if left:
+                left[0] = max(left[0] - (time.perf_counter() - began), 0.001)
 
 
 @lru_cache(maxsize=256)

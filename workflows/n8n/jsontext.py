@@ -46,7 +46,7 @@ def read(text: str) -> Any:
         BadInput: it is no JSON; says line and column, and what stands there.
     """
     try:
-        _vet_depth(text)
+        vet_depth(text)
         return json.loads(
             text,
             object_pairs_hook=_object,
@@ -75,7 +75,8 @@ def _no_number(text: str) -> Any:
     raise BadInput(f"{text} is no JSON: write a number, or null.")
 
 
-def _vet_depth(text: str) -> None:
+def vet_depth(text: str) -> None:
+    """Raise BadInput for JSON nested too deep to be read everywhere."""
     depth = 0
     for found in BRACKET.finditer(text):
         sign = found.group()

@@ -10,12 +10,12 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs, pairs
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import choice, code, collection, flag, shown_when, since, text
+from workflows.engine.templates import blocks, replaced
 from workflows.nodes import shelf
 from workflows.nodes.lists.ordering import text as as_text
 from workflows.nodes.markup import extraction
 
 TEMPLATE, EXTRACT, TABLE = "generateHtmlTemplate", "extractHtmlContent", "convertToHtmlTable"
-EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 PAGE = """<!DOCTYPE html>
 <html>
 <head>
@@ -117,7 +117,7 @@ async def _extracted(context: Context, one: Item, index: int) -> Items:
 async def _pages(context: Context) -> Items:
     """Fill the template for each item; all its expressions go over in one batch."""
     page = str(context.parameters.get("html") or "")
-    found = list(dict.fromkeys(EXPRESSION.findall(page)))
+    found = blocks(page)
     count = len(context.items)
     columns = (
         await context.scripts.evaluate([f"={one}" for one in found], context.scope, range(count))
@@ -131,7 +131,7 @@ async def _pages(context: Context) -> Items:
             for column in columns:
                 if index in column.errors:
                     raise column.errors[index]
-            filled = EXPRESSION.sub(lambda m, n=index: as_text(by_text[m[0]].values.get(n)), page)
+            filled = replaced(page, lambda m, n=index: as_text(by_text[m].values.get(n)))
             made.append({"json": {"html": filled}, "pairedItem": {"item": index}})
         except NodeError as error:
             if not context.goes_on:

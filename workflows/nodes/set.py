@@ -9,6 +9,8 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs, item
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import Field
+from workflows.engine.templates import blocks as blocks_of
+from workflows.engine.templates import replaced
 from workflows.engine.values import UNDEFINED
 from workflows.nodes import shelf
 from workflows.nodes.flow.layout import Setter, Start, setter, start
@@ -17,7 +19,6 @@ from workflows.nodes.flow.set_fields import FIELDS, FIELDS_V1
 Reader = Callable[[int], Any]
 Values = Callable[[int], "list[tuple[str, Any]]"]
 """Gives the new fields of one item, by its index."""
-BLOCK = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 SINGLE = re.compile(r"=\{\{(?:(?!\}\}).)*\}\}", re.DOTALL)
 
 
@@ -167,7 +168,7 @@ async def _pasted(context: Context, template: Any) -> Reader:
     """
     if not isinstance(template, str) or not template.startswith("=") or SINGLE.fullmatch(template):
         return context.reader(template)
-    blocks = list(dict.fromkeys(BLOCK.findall(template)))
+    blocks = blocks_of(template)
     columns = await context.scripts.evaluate(
         [f"={block}" for block in blocks], context.scope, range(len(context.items))
     )
@@ -176,7 +177,7 @@ async def _pasted(context: Context, template: Any) -> Reader:
     }
 
     def pasted(index: int) -> str:
-        return BLOCK.sub(lambda block: _word(readers[block[0]](index)), template[1:])
+        return replaced(template[1:], lambda block: _word(readers[block](index)))
 
     return pasted
 

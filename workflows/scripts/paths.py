@@ -13,7 +13,7 @@ from workflows.engine.values import UNDEFINED
 
 NAME = r"[A-Za-z_$][\w$]*"
 PATH = re.compile(
-    rf"\s*\$json(?P<steps>(?:\s*\??\.\s*{NAME}|\s*(?:\?\.)?\[\s*(?:\d+|\"[^\"\\\n]*\"|'[^'\\\n]*')\s*\])*)\s*;*\s*",
+    rf"\s*\$json(?P<steps>(?:\s*\??\.\s*{NAME}|\s*(?:\?\.)?\[\s*(?:\d+|\"[^\"\\\n]*\"|'[^'\\\n]*')\s*\])*)\s*+(?:;[;\s]*+)?",
     re.ASCII,
 )
 STEP = re.compile(

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 QUOTED = r"(?:\"([^\"\\\n]*)\"|'([^'\\\n]*)'|`([^`\\$]*)`)"
 BY_NAME = re.compile(
-    rf"\$(?:\(\s*{QUOTED}\s*,?\s*\)|items\(\s*{QUOTED}|node\s*(?:\?\.)?\[\s*{QUOTED}\s*\])"
+    rf"\$(?:\(\s*+{QUOTED}\s*+(?:,\s*+)?\)|items\(\s*{QUOTED}|node\s*(?:\?\.)?\[\s*{QUOTED}\s*\])"
     r"|\$node\s*\.\s*([A-Za-z_$][\w$]*)"
 )
 OTHERS = re.compile(r"\$\s*\(|\$node\b|\$items\s*\(\s*[^)\s]|\$evaluateExpression\b|\$parameter\b")

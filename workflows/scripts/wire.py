@@ -15,6 +15,7 @@ OPTIONS = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
 
 
 LARGE = 1 << 16  # bytes of an answer
+MOST_VALUES = 5_000_000  # in an answer: small ones take thirty times their bytes in memory
 
 
 def _loaded(text: bytes) -> Any:
@@ -77,11 +78,16 @@ class Marks:
 
     def read(self, text: bytes) -> Any:
         """Return the value of an answer. Raises NodeError when it is no plain JSON."""
+        if len(text) > LARGE and text.count(b",") + text.count(b":") > MOST_VALUES:
+            raise NodeError("The result of the script holds too many values.")
         try:
             value = _loaded(text)
         except orjson.JSONDecodeError:
             value = self._read_slowly(text)
-        return self._revived(value) if self._found in text else value
+        try:
+            return self._revived(value) if self._found in text else value
+        except RecursionError:
+            raise NodeError("The result of the script is nested too deeply.") from None
 
     def _read_slowly(self, text: bytes) -> Any:
         """Lone surrogates, which orjson refuses, become question marks; too deep is an error."""

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 from whoosh_site.core.errors import BadInput
 from workflows.engine.items import Item, Items
+from workflows.n8n import jsontext
 
 PARTS = {"json", "binary", "pairedItem"}
 """What an item consists of; an object with other keys is data."""
@@ -32,6 +33,7 @@ def parse_items(text: str, name: str = "input") -> Items:
     """
     if not text.strip():
         return [{"json": {}}]
+    jsontext.vet_depth(text)
     try:
         found = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:

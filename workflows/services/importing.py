@@ -43,6 +43,9 @@ def read_workflows(text: str, stem: str = "") -> list[Given]:
     return named
 
 
+MOST_IMPORTED = 500
+
+
 @transaction.atomic
 def import_workflows(
     found: Iterable[Given],
@@ -60,6 +63,11 @@ def import_workflows(
     """
     if same_name not in SAME_NAME:
         raise BadInput(f"same_name: use {' or '.join(SAME_NAME)}.")
+    found = list(found)
+    if len(found) > MOST_IMPORTED:
+        raise BadInput(
+            f"This holds {len(found)} workflows; at most {MOST_IMPORTED} are imported at once."
+        )
     team = team or agents.team_for(agents.Wish(()), by)
     done = [_import(given, by, team, same_name) for given in found]
     for one in done:

@@ -12,6 +12,7 @@ from workflows.engine.node import Outside
 
 MOST_BYTES = 256 * 1024 * 1024
 MOST_FILES = 10_000
+MOST_CHOICES = 1_000
 _PATTERN = re.compile(r"[*?\[{]")
 OFF = "The nodes that read and write files on this machine are turned off."
 OFF_WHY = (
@@ -143,11 +144,18 @@ def _files_below(start: Path, deepest: int | None) -> Iterator[tuple[str, list[s
 
 def _alternatives(pattern: str) -> list[str]:
     """Return a pattern once for each of the choices in its braces."""
-    found = re.search(r"\{([^{}]*)\}", pattern)
-    if found is None or "," not in found[1]:
-        return [pattern]
-    before, after = pattern[: found.start()], pattern[found.end() :]
-    return [one for choice in found[1].split(",") for one in _alternatives(before + choice + after)]
+    todo, done = [pattern], []
+    while todo:
+        one = todo.pop()
+        found = re.search(r"\{([^{}]*)\}", one)
+        if found is None or "," not in found[1]:
+            done.append(one)
+            continue
+        before, after = one[: found.start()], one[found.end() :]
+        todo += [before + choice + after for choice in reversed(found[1].split(","))]
+        if len(todo) + len(done) > MOST_CHOICES:
+            raise NodeError(f"The file selector has more than {MOST_CHOICES} choices in braces.")
+    return done
 
 
 def _fits(pattern: Sequence[str], names: Sequence[str]) -> bool:

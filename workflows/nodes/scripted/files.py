@@ -27,11 +27,11 @@ async def scope_for(context: Context, source: str) -> tuple[Scope, Known]:
     for record in records:
         if "id" not in record or record["id"] in known:
             continue
-        left -= int(record.get("bytes") or 0)
+        data = await context.outside.bytes_of(record)
+        left -= len(data)  # what the record says of its size may be changed by code
         if left < 0:
             context.warn("The files are too large for code to see their content.")
             break
-        data = await context.outside.bytes_of(record)
         known[record["id"]] = base64.b64encode(data).decode()
     return replace(scope, items=[_filled(item, known) for item in scope.items]), known
 

@@ -114,10 +114,10 @@ def test_a_model_is_loaded_pinned_and_unloaded_by_buttons(open_page, pine):
     expect(row.get_by_role("button", name="Unload")).to_be_hidden()
     press("Unpin", "it is no longer pinned")
     press("Unload", "it is under way")
-    expect(row.get_by_role("button", name="Load")).to_be_visible(timeout=15000)
-    field = page.get_by_label("Time after each call")
-    field.fill("2h")
-    field.press("Enter")  # a click may miss: the list of jobs above grows and shrinks
+    expect(row.get_by_role("button", name="Load", exact=True)).to_be_visible(timeout=15000)
+    page.get_by_label("Host", exact=True).select_option(label="PINE spare")
+    page.get_by_label("Time after each call").fill("2h")
+    page.get_by_role("button", name="Save").click()
     expect(row).to_contain_text("kept 2h")
 
 

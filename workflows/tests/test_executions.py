@@ -303,7 +303,7 @@ def test_input_is_an_object_a_list_of_objects_or_items(given, items):
         ("[1]", "entry 1 is a number"),
         ('"text"', "it is a text"),
         ("null", "it is null"),
-        ("[" * 100_000, "nested too deep"),
+        ("[" * 100_000, "nested deeper"),
     ],
 )
 def test_other_input_is_refused_and_told_where(given, said):

@@ -10,6 +10,7 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.parameters import Field, templates
 from workflows.engine.scripts import CodeResult, Column, Scope, Scripts
+from workflows.engine.triggers import Listener
 from workflows.engine.values import UNDEFINED
 
 
@@ -269,6 +270,15 @@ class Node:
     def fields_of(cls, version: float) -> tuple[Field, ...]:
         """Return the fields; where versions differ altogether, those of this one."""
         return cls.fields
+
+    @classmethod
+    def listeners(cls, spec: NodeSpec, parameters: Mapping[str, Any]) -> Sequence[Listener]:
+        """Return how it starts runs once its workflow is active; `parameters` are evaluated.
+
+        Raises:
+            NodeError: it cannot work like this; what to change.
+        """
+        return ()
 
     @classmethod
     def left_over(cls, state: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Data of the workflows room."""
 
 from workflows.models.executions import Execution, ExecutionData
+from workflows.models.triggers import Trigger
 from workflows.models.variables import Remembered, Variable
 from workflows.models.workflows import Tag, Workflow, WorkflowVersion
 
@@ -9,6 +10,7 @@ __all__ = [
     "ExecutionData",
     "Remembered",
     "Tag",
+    "Trigger",
     "Variable",
     "Workflow",
     "WorkflowVersion",

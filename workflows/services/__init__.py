@@ -1,5 +1,10 @@
 """Verbs of the workflows room: the door pages, API, commands and the runner come in by."""
 
+from workflows.services.activating import (
+    activate_workflow,
+    archive_workflow,
+    deactivate_workflow,
+)
 from workflows.services.claiming import claim_executions, wake_executions
 from workflows.services.executing import (
     cancel_execution,
@@ -37,13 +42,10 @@ from workflows.services.versions import (
 )
 from workflows.services.workflows import (
     MOST_AT_ONCE,
-    activate_workflow,
-    archive_workflow,
     bring_back,
     change_workflow,
     copy_workflow,
     create_workflow,
-    deactivate_workflow,
     delete_workflow,
     export_text,
     file_name,

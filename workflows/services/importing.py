@@ -11,8 +11,9 @@ from whoosh_site.core.errors import BadInput
 from whoosh_site.core.models.people import Team
 from workflows.models import Workflow
 from workflows.n8n.reading import Given, read_all, shortened
+from workflows.services.activating import activate_workflow
 from workflows.services.versions import relabeled, save_version
-from workflows.services.workflows import UNNAMED, activate_workflow, create_workflow
+from workflows.services.workflows import UNNAMED, create_workflow
 
 CREATED, CHANGED, UNCHANGED = "created", "changed", "unchanged"
 COPY, VERSION = "copy", "version"

@@ -15,6 +15,7 @@ from workflows.live import tell
 from workflows.models import Tag, Workflow, WorkflowVersion
 from workflows.n8n import jsontext
 from workflows.n8n.reading import LONGEST_NAME, Given, read_one, shortened
+from workflows.services.activating import archive_workflow
 from workflows.services.naming import saved, take_name
 from workflows.services.versions import add_version, save_version
 
@@ -113,47 +114,6 @@ def _set_tags(workflow: Workflow, names: list[str]) -> None:
     rows = [Tag.objects.get_or_create(team_id=workflow.team_id, name=name)[0] for name in names]
     workflow.tags.set(rows)
     Tag.objects.filter(team_id=workflow.team_id, workflows=None).delete()
-
-
-@transaction.atomic
-def activate_workflow(
-    workflow: Workflow, *, by: Actor, version: WorkflowVersion | None = None
-) -> None:
-    """Make a version the one that triggers run; the current one if none is named.
-
-    Raises:
-        Conflict: the workflow is archived.
-    """
-    demand(by, "workflow.change", [workflow.team_id])
-    version = version or workflow.current
-    rows = Workflow.objects.filter(pk=workflow.pk, archived=False)
-    if not rows.update(active=version):
-        raise Conflict(f"{workflow} is archived; bring it back first.")
-    workflow.active = version
-    number = version.number if version else 0
-    audit.record(by, "activated", workflow, {"version": number})
-    tell(workflow)
-
-
-@transaction.atomic
-def deactivate_workflow(workflow: Workflow, *, by: Actor) -> None:
-    """Let no trigger run it any more."""
-    demand(by, "workflow.change", [workflow.team_id])
-    if Workflow.objects.filter(pk=workflow.pk, active__isnull=False).update(active=None):
-        workflow.active = None
-        audit.record(by, "deactivated", workflow)
-        tell(workflow)
-
-
-@transaction.atomic
-def archive_workflow(workflow: Workflow, *, by: Actor) -> None:
-    """Take a workflow out of the list; it is no longer active."""
-    demand(by, "workflow.change", [workflow.team_id])
-    rows = Workflow.objects.filter(pk=workflow.pk, archived=False)
-    if rows.update(archived=True, active=None):
-        workflow.archived, workflow.active = True, None
-        audit.record(by, "archived", workflow)
-        tell(workflow)
 
 
 @transaction.atomic

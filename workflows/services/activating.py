@@ -1,0 +1,85 @@
+"""Workflows that run by themselves: activated, deactivated, archived."""
+
+from django.db import IntegrityError, transaction
+
+from whoosh_site.core import audit, leases
+from whoosh_site.core.actor import Actor
+from whoosh_site.core.errors import Conflict
+from whoosh_site.core.permissions import demand
+from workflows.live import tell
+from workflows.models import Trigger, Workflow, WorkflowVersion
+from workflows.services.listening import triggers_of
+
+
+def activate_workflow(
+    workflow: Workflow, *, by: Actor, version: WorkflowVersion | None = None
+) -> None:
+    """Make a version the one that triggers run; the current one if none is named.
+
+    Its triggers listen as soon as this is over, those of the version before no longer.
+
+    Raises:
+        Conflict: the workflow is archived, a trigger cannot work, or its address is taken.
+    """
+    demand(by, "workflow.change", [workflow.team_id])
+    version = version or workflow.current
+    triggers = triggers_of(workflow, version) if version else []
+    try:
+        with transaction.atomic():
+            _activated(workflow, version, triggers, by)
+    except IntegrityError:
+        raise _taken(workflow, triggers) from None
+
+
+def _activated(
+    workflow: Workflow, version: WorkflowVersion | None, triggers: list[Trigger], by: Actor
+) -> None:
+    rows = Workflow.objects.filter(pk=workflow.pk, archived=False)
+    if not rows.update(active=version):
+        raise Conflict(f"{workflow} is archived; bring it back first.")
+    _silenced(workflow)
+    Trigger.objects.bulk_create(triggers)
+    workflow.active = version
+    audit.record(by, "activated", workflow, {"version": version.number if version else 0})
+    tell(workflow)
+    leases.wake()
+
+
+def _taken(workflow: Workflow, triggers: list[Trigger]) -> Conflict:
+    """Return who listens at an address already, as far as the caller may know: not whose it is."""
+    for one in triggers:
+        others = Trigger.objects.filter(path=one.path, method=one.method, test=False)
+        other = others.exclude(workflow=workflow).select_related("workflow").first()
+        if one.path and other is not None:
+            ours = other.workflow.team_id == workflow.team_id
+            whose = f"{other.node} of {other.workflow}" if ours else "another team's workflow"
+            words = f"{one.node}: {one.method} {one.address} belongs to {whose}."
+            return Conflict(f"{words} Choose another path.", {"node": one.node})
+    return Conflict(f"{workflow}: two of its nodes listen at the same address. Change one path.")
+
+
+def _silenced(workflow: Workflow) -> None:
+    Trigger.objects.filter(workflow=workflow, test=False).delete()
+
+
+@transaction.atomic
+def deactivate_workflow(workflow: Workflow, *, by: Actor) -> None:
+    """Let no trigger run it any more."""
+    demand(by, "workflow.change", [workflow.team_id])
+    if Workflow.objects.filter(pk=workflow.pk, active__isnull=False).update(active=None):
+        _silenced(workflow)
+        workflow.active = None
+        audit.record(by, "deactivated", workflow)
+        tell(workflow)
+
+
+@transaction.atomic
+def archive_workflow(workflow: Workflow, *, by: Actor) -> None:
+    """Take a workflow out of the list; it is no longer active."""
+    demand(by, "workflow.change", [workflow.team_id])
+    rows = Workflow.objects.filter(pk=workflow.pk, archived=False)
+    if rows.update(archived=True, active=None):
+        _silenced(workflow)
+        workflow.archived, workflow.active = True, None
+        audit.record(by, "archived", workflow)
+        tell(workflow)

@@ -15,7 +15,8 @@ from typing import Any
 from workflows.engine import patterns
 from workflows.engine.document import CONTINUE, OUTPUT, Document, NodeSpec
 from workflows.engine.errors import NodeError, Parked, RunTimeout
-from workflows.engine.items import Item, Items, Outputs, arriving, paired
+from workflows.engine.failing import ended_well, gave_error
+from workflows.engine.items import Item, Items, Outputs, arriving
 from workflows.engine.node import Context, Node, Outside
 from workflows.engine.parameters import filled, templates
 from workflows.engine.run import Ready, Run, Step
@@ -32,6 +33,8 @@ UNFORESEEN = (
     RecursionError,
 )
 """What a node may raise that nobody thought of: the run ends by its name, and nothing else does."""
+CUSTOM = "custom"
+"""Among a step's notes: the run's custom data. Static data stands under n8n's own keys."""
 Types = Callable[[str], type[Node] | None]
 Saved = Mapping[tuple[str, int], Step]
 
@@ -45,7 +48,7 @@ class Surroundings:
     outside: Outside
     timezone: str = "UTC"  # where the workflow names none
     workflow: Mapping[str, Any] = field(default_factory=dict)
-    execution: Mapping[str, Any] = field(default_factory=dict)
+    execution: dict[str, Any] = field(default_factory=dict)
     vars: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     static: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -164,8 +167,7 @@ class Driver:
         while (ready := self.run.next()) is not None:
             saved = self.saved.get((ready.node, ready.index))
             if saved is not None:
-                if saved.state is not None:
-                    self.states[ready.node] = dict(saved.state)
+                self._restore(saved)
                 # Wired as this version has it: a node before it may have gone.
                 self.run.finish(replace(saved, sources=ready.sources))
                 continue
@@ -187,6 +189,7 @@ class Driver:
         spec = self.document.nodes[ready.node]
         began, started = time.perf_counter(), time.time()
         step = Step(ready.node, ready.index, ready.sources, started=started)
+        before = self._notes()
         try:
             if spec.disabled:
                 step.outputs = [self._passed(ready.inputs[0])]
@@ -198,8 +201,24 @@ class Driver:
             step.error = _told(error, spec.name)
         except UNFORESEEN as error:  # in what a node says of its parameters
             step.error = _told(_unforeseen(error), spec.name)
+        step.notes = {key: one for key, one in self._notes().items() if one != before.get(key, {})}
         step.ms = (time.perf_counter() - began) * 1000
         return step
+
+    def _notes(self) -> dict[str, dict[str, Any]]:
+        """Return copies of what nodes wrote down: the run's custom data, and all static data."""
+        custom = self.around.execution.get("customData", {})
+        return {CUSTOM: dict(custom)} | {key: dict(one) for key, one in self.around.static.items()}
+
+    def _restore(self, step: Step) -> None:
+        """Put back what a step that was saved left behind beside its items."""
+        if step.state is not None:
+            self.states[step.node] = dict(step.state)
+        for key, kept in (step.notes or {}).items():
+            if key == CUSTOM:
+                self.around.execution["customData"] = dict(kept)
+            else:
+                self.around.static[key] = dict(kept)
 
     # -- one node --------------------------------------------------------------------------------
 
@@ -265,8 +284,8 @@ class Driver:
         await self._evaluate(work.node, context)
         outputs = await _guarded(work.node, context)
         if not first:
-            work.began_with_an_error = _gave_error(outputs)
-        return _ended_well(spec, outputs, inputs, work.output_count)
+            work.began_with_an_error = gave_error(outputs)
+        return ended_well(spec, outputs, inputs, work.output_count)
 
     async def _evaluate(self, node: type[Node], context: Context) -> None:
         fields = node.fields_of(context.version)
@@ -395,72 +414,6 @@ def _moved(one: Item, first: int) -> Item:
     if not first or not isinstance(pair, dict) or not isinstance(pair.get("item"), int):
         return one
     return {**one, "pairedItem": {**pair, "item": pair["item"] + first}}
-
-
-def _ended_well(
-    spec: NodeSpec, outputs: Outputs, inputs: Sequence[Items | None], count: int
-) -> Outputs:
-    outputs = paired(outputs, inputs)
-    outputs = [None if items is None else _errors_told(items) for items in outputs]
-    return _errors_apart(outputs, inputs, count) if spec.on_error == OUTPUT else outputs
-
-
-def _errors_told(items: Sequence[Item]) -> Sequence[Item]:
-    if not any(one.get("error") for one in items):
-        return items
-    return [
-        {**one, "json": {"error": _words(one["error"])}} if one.get("error") else one
-        for one in items
-    ]
-
-
-def _words(error: Any) -> Any:
-    if isinstance(error, Mapping):
-        return error.get("message")
-    return getattr(error, "message", str(error))
-
-
-def _is_error(one: Item) -> bool:
-    if one.get("error"):
-        return True
-    json = one["json"]
-    return bool(json.get("error")) and (
-        len(json) == 1 or (len(json) == 2 and bool(json.get("message")))
-    )
-
-
-def _errors_apart(outputs: Outputs, inputs: Sequence[Items | None], count: int) -> Outputs:
-    """Move items that tell an error to the error output, over the item they were made from."""
-    errors: Items = []
-    kept: Outputs = []
-    for items in outputs[:count]:
-        if items is None:
-            kept.append(None)
-            continue
-        kept.append([one for one in items if not _is_error(one)])
-        errors += [_over_its_origin(one, inputs) for one in items if _is_error(one)]
-    kept += [[] for _ in range(count - len(kept))]
-    return [*kept, errors]
-
-
-def _over_its_origin(one: Item, inputs: Sequence[Items | None]) -> Item:
-    pair = one.get("pairedItem")
-    if isinstance(pair, int):
-        pair = {"item": pair}
-    if not isinstance(pair, dict):
-        return one
-    place, index = pair.get("input") or 0, pair.get("item")
-    if not (isinstance(place, int) and isinstance(index, int) and 0 <= place < len(inputs)):
-        return one
-    items = inputs[place] or []
-    if not 0 <= index < len(items):
-        return one
-    return {**one, "json": {**items[index]["json"], **one["json"]}}
-
-
-def _gave_error(outputs: Outputs) -> bool:
-    first = outputs[0][0] if outputs and outputs[0] else None
-    return first is not None and bool(first["json"].get("error"))
 
 
 def _told(error: NodeError, node: str) -> dict[str, Any]:

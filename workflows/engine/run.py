@@ -35,6 +35,7 @@ class Step:
     state: Mapping[str, Any] | None = None  # the node's context afterwards, when it has one
     logs: Sequence[str] = ()
     pinned: bool = False
+    notes: Mapping[str, Any] | None = None  # custom and static data it changed, as they are then
 
     @property
     def failed(self) -> bool:
@@ -46,17 +47,18 @@ class Step:
         """How many items it gave, over all outputs."""
         return sum(len(items) for items in self.outputs if items)
 
-    def lines(self, *, state: bool = True) -> Iterator[bytes]:
+    def lines(self, *, state: bool = True, notes: bool = True) -> Iterator[bytes]:
         """Yield what has to be kept of it to go through the run again: one line, then its items.
 
         A line of items is `[output, items]`; long outputs take several, so that none is large.
-        The `state` is needed of the last step of each node only.
+        The `state` is needed of the last step of each node only, `notes` of the last that has any.
         """
+        left_out = {"state": not state, "notes": not notes}
         kept: dict[str, Any] = {"node": self.node, "index": self.index, "sources": self.sources}
         kept |= {"ms": self.ms, "started": self.started}
-        for name in ("error", "state", "logs", "pinned"):
+        for name in ("error", "state", "logs", "pinned", "notes"):
             value = getattr(self, name)
-            if value and (state or name != "state"):
+            if value and not left_out.get(name):
                 kept[name] = value
         kept["silent"] = [items is None for items in self.outputs]
         yield pack(kept)

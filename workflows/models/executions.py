@@ -206,9 +206,11 @@ class ExecutionData(models.Model):
     def packed(cls, steps: Sequence[Step]) -> tuple[bytes, int]:
         """Return steps as they are kept, and how large they were before."""
         last = {step.node: step for step in steps if not step.failed}
+        noted = {(step.node, *(step.notes or ())): step for step in steps if not step.failed}
         press, parts, size = zlib.compressobj(LEVEL), [], 0
         for step in steps:
-            for line in step.lines(state=last.get(step.node) is step):
+            newest = noted.get((step.node, *(step.notes or ()))) is step
+            for line in step.lines(state=last.get(step.node) is step, notes=newest):
                 size += len(line) + 1
                 parts.append(press.compress(line + b"\n"))
         return b"".join([*parts, press.flush()]), size

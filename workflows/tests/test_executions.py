@@ -160,6 +160,48 @@ def test_a_long_wait_parks_the_run_until_its_time_has_come(keep, start, work):
     assert [one["name"] for one in done.nodes] == ["Start", "Count", "Wait", "End"]
 
 
+SAYS = """
+const kept = $getWorkflowStaticData('global');
+kept.seen = [...(kept.seen ?? []), 'before'];
+$getWorkflowStaticData('node').mine = 7;
+$execution.customData.set('place', 'attic');
+return items;
+"""
+READS = """
+const custom = $execution.customData.getAll();
+return [{json: {custom, seen: $getWorkflowStaticData('global').seen}}];
+"""
+
+
+def test_custom_and_static_data_outlive_a_long_wait(keep, start, work):
+    wait = node("Wait", "wait", resume="timeInterval", amount=2, unit="hours")
+    second = code("Again", "return [{json: {mine: $getWorkflowStaticData('node').mine ?? null}}]")
+    document = chain(
+        "T", code("Says", SAYS), wait, code("Reads", READS), second,
+        staticData={"global": {"seen": ["earlier"]}},
+    )  # fmt: skip
+    parked = work(start(keep(document)))
+    assert parked.state == "waiting"
+    Execution.objects.update(due_at=timezone.now())
+    done = work(parked)
+    assert done.state == "success", done.error
+    told = services.find_step(done, "Reads").outputs[0][0]["json"]
+    assert told == {"custom": {"place": "attic"}, "seen": ["earlier", "before"]}
+    assert services.find_step(done, "Again").outputs[0][0]["json"] == {"mine": None}
+
+
+def test_a_retry_finds_the_custom_data_of_the_nodes_it_does_not_run_again(
+    keep, start, work, people
+):
+    fails = "if ($vars.mended !== 'yes') throw new Error('no tide');" + READS
+    failed = work(start(keep(chain("T", code("Says", SAYS), code("Reads", fails)))))
+    assert failed.state == "error"
+    Variable.objects.create(team=failed.team, name="mended", value="yes")
+    done = work(services.retry_execution(failed, by=Actor(people.member)))
+    told = services.find_step(done, "Reads").outputs[0][0]["json"]
+    assert told == {"custom": {"place": "attic"}, "seen": ["before"]}
+
+
 def test_a_wait_for_a_call_is_shown_as_waiting_without_a_time(keep, start, work):
     parked = work(start(keep(chain("T", node("Wait", "wait", resume="webhook")))))
     assert (parked.state, parked.due, parked.waits_for) == (

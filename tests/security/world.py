@@ -29,7 +29,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
 from workflows import services as workflows
 from workflows.engine.run import Step
-from workflows.models import Execution, ExecutionData, Variable, Workflow
+from workflows.models import Execution, KeptSteps, Pieces, Variable, Workflow
 
 CANARY = "canary-3f9b1c-never-to-be-seen"
 # What changes because somebody looked: the session, signs of life, the last use or sign-in.
@@ -165,8 +165,7 @@ def _execution(people: Any, workflow: Workflow) -> Execution:
     execution.state, execution.error, execution.error_node = "error", "Our error", node
     execution.finished_at = timezone.now()
     execution.save()
-    blob, size = ExecutionData.packed([Step(node, 0, [None], [items])])
-    ExecutionData.objects.create(execution=execution, blob=blob, size=size)
+    KeptSteps(execution.pk).add(Pieces([Step(node, 0, [None], [items])]), 0)
     return execution
 
 

@@ -7,13 +7,23 @@ another. After three deaths it is quarantined, and says so; after two it is carr
 others that died as often, so that what kills its process is found and they are not.
 """
 
-from collections.abc import Iterable
+import asyncio
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, models, transaction
+from asgiref.sync import sync_to_async
+from django.db import (
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    models,
+    transaction,
+)
 from django.utils import timezone
 
 from whoosh_site.core import owner as owners
@@ -57,6 +67,7 @@ class Leased(models.Model):
 
 
 Row = TypeVar("Row", bound=Leased)
+Written = TypeVar("Written")
 
 
 @dataclass(frozen=True)
@@ -218,6 +229,22 @@ def wake() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify('whoosh_work', '')")
+
+
+async def persist(write: Callable[..., Written], *args: Any, seconds: float = 60.0) -> Written:
+    """Write in the database thread; while the database is away, try again for so long.
+
+    For what is written under a lease: should it have ended meanwhile, the fence tells.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return await sync_to_async(write)(*args)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > until:
+                raise
+            await sync_to_async(close_old_connections)()
+            await asyncio.sleep(0.5)
 
 
 def release_all(model: type[Leased], owner: str) -> int:

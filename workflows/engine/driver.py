@@ -54,6 +54,7 @@ class Surroundings:
     static: dict[str, dict[str, Any]] = field(default_factory=dict)
     on_step: Callable[[Step], Awaitable[None]] | None = None
     on_start: Callable[[Ready], Awaitable[None]] | None = None
+    on_taken: Callable[[Step], None] | None = None  # a step that had been saved
 
 
 @dataclass
@@ -169,7 +170,10 @@ class Driver:
             if saved is not None:
                 self._restore(saved)
                 # Wired as this version has it: a node before it may have gone.
-                self.run.finish(replace(saved, sources=ready.sources))
+                saved = replace(saved, sources=ready.sources)
+                self.run.finish(saved)
+                if self.around.on_taken is not None:
+                    self.around.on_taken(saved)
                 continue
             if self.around.on_start is not None:
                 await self.around.on_start(ready)

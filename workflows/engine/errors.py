@@ -1,5 +1,6 @@
 """What can go wrong inside a run. Plain Python: the room's error tree wraps them at its doors."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -41,11 +42,20 @@ class RunTimeout(NodeError):
 class Parked(Exception):
     """A node waits: until a time (ISO text), or until somebody calls its address.
 
-    `outputs` are what the node gives when the time has come by itself.
+    `outputs` are what the node gives when the time has come by itself. `details` are what the door
+    that a call comes in by has to know.
     """
 
-    def __init__(self, *, until: str = "", resume: str = "time", outputs: Any = None) -> None:
+    def __init__(
+        self,
+        *,
+        until: str = "",
+        resume: str = "time",
+        outputs: Any = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(resume)
         self.until = until
         self.resume = resume
         self.outputs = outputs
+        self.details = details or {}

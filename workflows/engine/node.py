@@ -244,7 +244,8 @@ class Node:
     starts: ClassVar[bool] = False  # a run may begin here
     chunks: ClassVar[bool] = False  # items do not know of each other: may run in pieces
     only_first: ClassVar[bool] = False  # parameters are read for the first item only
-    reaches_out: ClassVar[bool] = False  # does something outside, or uses the clock or chance
+    reaches_out: ClassVar[bool] = False  # does or reads something outside the run
+    varies: ClassVar[bool] = False  # may give something else when it is repeated: clock, chance
 
     @classmethod
     def inputs_of(cls, parameters: Mapping[str, Any], version: float) -> tuple[str, ...]:

@@ -1,13 +1,16 @@
 """Data of the workflows room."""
 
-from workflows.models.executions import Execution, ExecutionData
+from workflows.models.executions import Execution
+from workflows.models.kept import ExecutionPart, KeptSteps, Pieces
 from workflows.models.triggers import Trigger
 from workflows.models.variables import Remembered, Variable
 from workflows.models.workflows import Tag, Workflow, WorkflowVersion
 
 __all__ = [
     "Execution",
-    "ExecutionData",
+    "ExecutionPart",
+    "KeptSteps",
+    "Pieces",
     "Remembered",
     "Tag",
     "Trigger",

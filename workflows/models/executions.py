@@ -1,8 +1,7 @@
 """Executions: runs of workflows, and what their nodes gave."""
 
 import json
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -12,17 +11,14 @@ from django.utils import timezone
 
 from whoosh_site.core.leases import QUARANTINED, QUEUED, RUNNING, Leased
 from whoosh_site.core.models.people import Team, User
-from workflows.engine.run import Step, read_steps
-from workflows.engine.values import pack, unpack
+from workflows.engine.run import Step
+from workflows.models.kept import KeptSteps
 from workflows.models.workflows import Workflow, WorkflowVersion
 
 WAITING, SUCCESS, ERROR, CANCELED = "waiting", "success", "error", "canceled"
 OPEN = (QUEUED, RUNNING, WAITING)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a run is due that waits for a call and for nothing else."""
-LEVEL = 3
-"""How hard data is pressed: more costs twice the time for a tenth of the bytes."""
-PIECE = 64 * 1024
 LONGEST_LINE = 100
 """Executions that may go on from one another."""
 
@@ -88,6 +84,9 @@ class Execution(Leased):
     until_node = models.CharField(max_length=200, blank=True)
     from_node = models.CharField(
         max_length=200, blank=True, help_text="Of a retry: this node and those after it run anew"
+    )
+    parked = models.JSONField(
+        default=dict, blank=True, help_text="While it waits: the node, what for, and its last part"
     )
     pins = models.BooleanField(default=False, help_text="Pinned data is used")
     created_at = models.DateTimeField(default=timezone.now)
@@ -160,64 +159,4 @@ class Execution(Leased):
 
     def steps(self) -> Iterator[Step]:
         """Yield what its nodes gave, in order; nothing while none is kept."""
-        kept = ExecutionData.objects.filter(execution=self).first()
-        return kept.steps() if kept else iter(())
-
-
-class ExecutionData(models.Model):
-    """What the nodes of an execution gave: one line of JSON a step, compressed."""
-
-    execution = models.OneToOneField(
-        Execution, on_delete=models.CASCADE, primary_key=True, related_name="data"
-    )
-    blob = models.BinaryField()
-    size = models.PositiveBigIntegerField(default=0, help_text="Bytes before compression")
-
-    def __str__(self) -> str:
-        return f"data of execution {self.execution_id}"
-
-    def steps(self) -> Iterator[Step]:
-        """Yield the steps in the order they ran."""
-        return read_steps(self._lines())
-
-    def step(self, node: str, index: int) -> Step | None:
-        """Return one run of one node; what others gave is not read."""
-        found: list[bytes] = []
-        for line in self._lines():
-            is_head = line.lstrip()[:1] == b"{"
-            if found and is_head:
-                break
-            if found or (is_head and _begins(line, node, index)):
-                found.append(line)
-        return next(read_steps(found), None)
-
-    def _lines(self) -> Iterator[bytes]:
-        """Yield line by line, never holding all of it unpacked."""
-        unpack, blob = zlib.decompressobj(), memoryview(self.blob)
-        parts: list[bytes] = []
-        for at in range(0, len(blob), PIECE):
-            *ends, rest = unpack.decompress(blob[at : at + PIECE]).split(b"\n")
-            for end in ends:
-                yield b"".join([*parts, end])
-                parts = []
-            parts.append(rest)
-
-    @classmethod
-    def packed(cls, steps: Sequence[Step]) -> tuple[bytes, int]:
-        """Return steps as they are kept, and how large they were before."""
-        last = {step.node: step for step in steps if not step.failed}
-        noted = {(step.node, *(step.notes or ())): step for step in steps if not step.failed}
-        press, parts, size = zlib.compressobj(LEVEL), [], 0
-        for step in steps:
-            newest = noted.get((step.node, *(step.notes or ()))) is step
-            for line in step.lines(state=last.get(step.node) is step, notes=newest):
-                size += len(line) + 1
-                parts.append(press.compress(line + b"\n"))
-        return b"".join([*parts, press.flush()]), size
-
-
-def _begins(line: bytes, node: str, index: int) -> bool:
-    if line.startswith(b"{"):
-        return line.startswith(pack({"node": node, "index": index})[:-1] + b",")
-    head = unpack(line)  # written the slow way, for what it holds
-    return bool((head["node"], head["index"]) == (node, index))
+        return KeptSteps(self.pk).steps()

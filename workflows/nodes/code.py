@@ -43,7 +43,7 @@ class Code(Node):
     icon = "code"
     hint = "Run custom JavaScript or Python code"
     versions = (1, 2)
-    reaches_out = True  # code may use the clock, chance and static data
+    varies = True  # code may use the clock, chance and static data
     fields = (
         choice(
             "mode",

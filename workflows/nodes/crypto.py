@@ -42,7 +42,7 @@ class Crypto(Node):
     label = "Crypto"
     icon = "key"
     versions = (1, 2)
-    reaches_out = True  # random values must not be drawn again when a run is resumed
+    varies = True  # random values must not be drawn again when a run is resumed
     chunks = True
     fields: ClassVar[tuple[Field, ...]] = (
         choice(

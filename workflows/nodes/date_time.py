@@ -140,7 +140,7 @@ class DateTime(Node):
     versions = (1, 2)
     fields = FIELDS
     chunks = True
-    reaches_out = True  # it may look at the clock
+    varies = True  # it may look at the clock
 
     @classmethod
     def fields_of(cls, version: float) -> tuple[Field, ...]:

@@ -21,7 +21,7 @@ class Function(Node):
     icon = "code"
     hint = "The old node for JavaScript over all items: use Code instead"
     versions = (1, 2)
-    reaches_out = True  # code may use the clock, chance and static data
+    varies = True  # code may use the clock, chance and static data
     fields = (
         code(
             "functionCode",

@@ -31,7 +31,7 @@ class FunctionItem(Node):
     label = "Function Item"
     icon = "code"
     hint = "The old node for JavaScript over each item: use Code instead"
-    reaches_out = True  # code may use the clock, chance and static data
+    varies = True  # code may use the clock, chance and static data
     fields = (
         code(
             "functionCode",

@@ -43,7 +43,7 @@ class ItemLists(Node):
     versions = (1, 2, 2.1, 2.2, 3, 3.1)
     fields = _fields(old=False)
     old_fields = _fields(old=True)
-    reaches_out = True  # sorting may use chance
+    varies = True  # sorting may use chance
 
     @classmethod
     def fields_of(cls, version: float) -> tuple[Field, ...]:

@@ -31,7 +31,7 @@ class Jwt(Node):
     key = "n8n-nodes-base.jwt"
     label = "JWT"
     icon = "circle-check"
-    reaches_out = True  # it uses the clock
+    varies = True  # it uses the clock
     chunks = True
     credentials = ("jwtAuth",)
     fields: ClassVar[tuple[Field, ...]] = (

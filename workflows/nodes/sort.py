@@ -16,7 +16,7 @@ class Sort(Node):
     hint = "Change items order"
     fields = fields.SORT
     only_first = True
-    reaches_out = True  # it may use chance
+    varies = True  # it may use chance
 
     async def run(self, context: Context) -> Outputs:
         """Sort the items."""

@@ -24,7 +24,7 @@ class Totp(Node):
     key = "n8n-nodes-base.totp"
     label = "TOTP"
     icon = "hourglass"
-    reaches_out = True  # it uses the clock
+    varies = True  # it uses the clock
     chunks = True
     credentials = ("totpApi",)
     fields: ClassVar[tuple[Field, ...]] = (

@@ -31,6 +31,7 @@ from workflows.services.importing import (
 )
 from workflows.services.keeping import delete_execution, delete_past, find_step, open_file
 from workflows.services.previewing import forget_previews, preview_expression
+from workflows.services.resuming import resume_execution
 from workflows.services.running import Given, calm_collector, find_document, run_document
 from workflows.services.versions import (
     diff_versions,
@@ -96,6 +97,7 @@ __all__ = [
     "relabeled",
     "rename_workflow",
     "restore_version",
+    "resume_execution",
     "retry_execution",
     "run_again",
     "run_document",

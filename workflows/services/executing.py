@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
@@ -26,9 +26,10 @@ from workflows.engine.run import Ready, Step
 from workflows.engine.values import dumps
 from workflows.execute import TOO_DEEP, Outcome
 from workflows.live import tell_execution
-from workflows.models import Execution, ExecutionData, Workflow, WorkflowVersion
+from workflows.models import Execution, Workflow, WorkflowVersion
 from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, WAITING
 from workflows.n8n.findings import storable
+from workflows.services.checkpoints import LARGEST_DATA, Checkpoints, LeaseLost
 from workflows.services.memories import WorkflowMemory
 from workflows.services.running import TEAM, Given, find_of_team, run_document
 
@@ -36,8 +37,6 @@ TELL_EVERY = 0.5
 """Seconds between two writes of how far a run is."""
 LONGEST_NAME = 200
 LARGEST_INPUT = 8 * 1024 * 1024
-LARGEST_DATA = 256 * 1024 * 1024
-"""Bytes, compressed, of what one execution keeps."""
 
 
 # -- asked for -----------------------------------------------------------------------------------
@@ -160,12 +159,18 @@ def cancel_execution(execution: Execution, *, by: Actor) -> bool:
 
 
 class Progress:
-    """Tells, now and then, how far a run is: `async with` it around the run."""
+    """Keeps what a run gives, and tells now and then how far it is: `async with` it around the run.
 
-    def __init__(self, lease: Lease[Execution], execution: Execution) -> None:
+    `own` are the steps that stand in the execution's own data.
+    """
+
+    def __init__(
+        self, lease: Lease[Execution], execution: Execution, own: Collection[tuple[str, int]]
+    ) -> None:
         self.lease = lease
         self.execution = execution
         self.figures: dict[str, dict[str, Any]] = {}
+        self.checkpoints = Checkpoints(lease, execution.version.document, own, self._now)
         self.told: list[dict[str, Any]] = []
 
     async def __aenter__(self) -> Self:
@@ -175,23 +180,33 @@ class Progress:
     async def __aexit__(self, *_: object) -> None:
         self.telling.cancel()
 
+    def on_taken(self, step: Step) -> None:
+        """Count a step that had been saved."""
+        add_figures(self.figures, step)
+        self.checkpoints.taken(step)
+
     async def on_start(self, ready: Ready) -> None:
-        """Note what runs now."""
+        """Note what runs now; what has to stand before it does is written."""
+        await self.checkpoints.before(ready)
         figures = figures_of(self.figures, ready.node)
         figures["running"] = True
         figures["given"] += sum(len(items) for items in ready.inputs if items)
 
     async def on_step(self, step: Step) -> None:
-        """Count a step."""
+        """Count a step, and keep it."""
         add_figures(self.figures, step)
+        await self.checkpoints.after(step)
 
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(TELL_EVERY)
-            now = [dict(one) for one in self.figures.values()]
+            now = self._now()
             if now != self.told:
                 self.told = now
                 await sync_to_async(self._write)(now)
+
+    def _now(self) -> list[dict[str, Any]]:
+        return [dict(one) for one in self.figures.values()]
 
     @transaction.atomic
     def _write(self, figures: list[dict[str, Any]]) -> None:
@@ -247,7 +262,7 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
     if execution.cancel_asked:
         await sync_to_async(execution_canceled)(lease)
         return
-    saved = await sync_to_async(_saved)(execution)
+    own, saved = await sync_to_async(_saved)(execution)
     files = await sync_to_async(files_of)(execution)
     given = Given(
         items=execution.items,
@@ -262,20 +277,28 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         run_key=_key(execution),
         **await sync_to_async(_allowed)(execution),
     )
-    async with Progress(lease, execution) as progress:
-        outcome = await run_document(
-            execution.version.document,
-            given,
-            files=files,
-            memories=WorkflowMemory(execution.workflow_id),
-            find=partial(find_of_team, execution.team_id),
-            on_start=progress.on_start,
-            on_step=progress.on_step,
-        )
     try:
-        await sync_to_async(_ended)(lease, execution, outcome)
+        async with Progress(lease, execution, own) as progress:
+            outcome = await run_document(
+                execution.version.document,
+                given,
+                files=files,
+                memories=WorkflowMemory(execution.workflow_id),
+                find=partial(find_of_team, execution.team_id),
+                on_taken=progress.on_taken,
+                on_start=progress.on_start,
+                on_step=progress.on_step,
+            )
+    except LeaseLost:
+        return
+    checkpoints = progress.checkpoints
+    try:
+        await leases.persist(_ended, lease, execution, outcome, checkpoints)
     except (RecursionError, ValueError):
-        await sync_to_async(_ended)(lease, execution, Outcome.refused(TOO_DEEP))
+        checkpoints.pending.clear()
+        checkpoints.rest = None
+        refused = Outcome.refused(TOO_DEEP)
+        await leases.persist(_ended, lease, execution, refused, checkpoints)
     finally:
         outcome.close()
 
@@ -311,63 +334,74 @@ def _begun(lease: Lease[Execution]) -> Execution | None:
     return execution
 
 
-def _saved(execution: Execution) -> Mapping[tuple[str, int], Step]:
-    """Return its own steps so far, or those of the run it retries; what failed is left out."""
-    steps, before = list(execution.steps()), execution.retry_of
+def _saved(
+    execution: Execution,
+) -> tuple[Collection[tuple[str, int]], Mapping[tuple[str, int], Step]]:
+    """Return which steps are its own so far, and all it goes on from; what failed is left out.
+
+    A retry goes on from the steps of the run it retries, and from its own where it has them.
+    """
+    own = list(execution.steps())
+    steps = [*_of_the_run_before(execution), *own]
+    there = execution.version.document.nodes
+    found = {(one.node, one.index): one for one in steps if not one.failed and one.node in there}
+    return {(one.node, one.index) for one in own}, found
+
+
+def _of_the_run_before(execution: Execution) -> Iterator[Step]:
+    before, anew = execution.retry_of, execution.from_node
+    if before is None:
+        return
     document = execution.version.document
-    if not steps and before is not None:
-        # A wait that was canceled stands in its data as if it were over: it waits again.
-        ran = {one["name"]: one["runs"] for one in before.nodes}
-        anew = execution.from_node
-        steps = [
-            one
-            for one in before.steps()
-            if one.index < ran.get(storable(one.node), 0)
-            and not (anew and (one.node == anew or anew in document.parents(one.node)))
-        ]
-    there = document.nodes
-    return {
-        (step.node, step.index): step for step in steps if not step.failed and step.node in there
-    }
+    # A wait that was canceled stands in its data as if it were over: it waits again.
+    ran = {one["name"]: one["runs"] for one in before.nodes}
+    for one in before.steps():
+        again = anew and (one.node == anew or anew in document.parents(one.node))
+        if one.index < ran.get(storable(one.node), 0) and not again:
+            yield one
 
 
 @transaction.atomic
-def _ended(lease: Lease[Execution], execution: Execution, outcome: Outcome) -> None:
+def _ended(
+    lease: Lease[Execution], execution: Execution, outcome: Outcome, checkpoints: Checkpoints
+) -> None:
     """Write how a run ended, or what it waits for; its data is kept either way."""
-    steps = [*outcome.steps, outcome.woken] if outcome.woken else list(outcome.steps)
-    blob, size = ExecutionData.packed(steps)
+    fields = {
+        "nodes": all_figures(outcome.steps, len(execution.items), outcome.woken),
+        "ms": (execution.ms or 0) + outcome.ms,
+    }
+    if not lease.write(**fields):
+        return
+    part = checkpoints.add_last(outcome.woken)
     warnings = list(execution.warnings)  # of before it waited
     told = [{key: storable(text) for key, text in one.items()} for one in outcome.warnings]
     warnings += [one for one in told if one not in warnings]
-    if len(blob) > LARGEST_DATA and outcome.woken is None:
-        blob, size = b"", 0
+    if checkpoints.too_much and outcome.woken is None:
         words = f"What its nodes gave is not kept: more than {LARGEST_DATA >> 20} MB."
         warnings.append({"node": "", "message": words})
-    fields = {
-        "nodes": all_figures(outcome.steps, len(execution.items), outcome.woken),
-        "warnings": warnings,
-        "ms": (execution.ms or 0) + outcome.ms,
-    }
-    if _let_go(lease, outcome, fields):
-        data = {"blob": blob, "size": size}
-        ExecutionData.objects.update_or_create(execution=execution, defaults=data)
-        tell_execution(execution)
+    _let_go(lease, outcome, {"warnings": warnings}, part)
+    tell_execution(execution)
 
 
-def _let_go(lease: Lease[Execution], outcome: Outcome, told: dict[str, Any]) -> bool:
+def _let_go(lease: Lease[Execution], outcome: Outcome, told: dict[str, Any], part: int) -> None:
+    """Put a run that waits back, or end it; `part` is that of the step that waits."""
     if outcome.parked is not None:
         until, node = outcome.parked.until, outcome.woken.node if outcome.woken else ""
         due_at = datetime.fromisoformat(until) if until else NEVER
         words = f"{node} waits for a call"
         if until:
             words = f"{node} waits until {due_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        return lease.put_back(due_at, state=WAITING, trouble=storable(words), **told)
+        parked = {"node": node, "resume": outcome.parked.resume, "part": part}
+        parked |= outcome.parked.details
+        lease.put_back(due_at, state=WAITING, trouble=storable(words), parked=parked, **told)
+        return
     error = outcome.error or {}
-    return lease.finish(
+    lease.finish(
         outcome.status,
         finished_at=timezone.now(),
         error=storable(str(error.get("message", ""))),
         error_node=storable(str(error.get("node", "")))[:LONGEST_NAME],
+        parked={},
         **told,
     )
 

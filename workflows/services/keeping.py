@@ -18,7 +18,7 @@ from workflows.binary import Binaries
 from workflows.engine.errors import NodeError
 from workflows.engine.run import Step
 from workflows.live import tell_execution
-from workflows.models import Execution, ExecutionData
+from workflows.models import Execution, KeptSteps
 from workflows.models.executions import OPEN
 from workflows.services.executing import files_of
 from workflows.services.running import TEAM
@@ -33,11 +33,11 @@ def find_step(execution: Execution, node: str, run: int = 0) -> Step:
     Raises:
         NotFound: nothing is kept of it; says what there is.
     """
-    kept = ExecutionData.objects.filter(execution=execution).first()
-    step = kept.step(node, run) if kept else None
+    kept = KeptSteps(execution.pk)
+    step = kept.step(node, run)
     if step is not None:
         return step
-    if kept is None or not kept.size:
+    if not kept.size:
         raise NotFound(f"{_named(execution)} kept no data (yet).")
     figures = next((one for one in execution.nodes if one["name"] == node), None)
     if figures is None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
 from whoosh_site.core.errors import BadInput
 from workflows import nodes
@@ -23,7 +24,7 @@ from workflows.engine.items import Items, Source, arriving
 from workflows.engine.parameters import filled
 from workflows.engine.run import Step
 from workflows.engine.scripts import Scope
-from workflows.models import Execution, ExecutionData, Workflow, WorkflowVersion
+from workflows.models import Execution, ExecutionPart, KeptSteps, Workflow, WorkflowVersion
 from workflows.scripts.session import Session
 from workflows.scripts.typed import typed
 
@@ -163,7 +164,8 @@ async def _answer(kept: Kept, expression: str, scope: Scope, item: int) -> dict[
 def _execution(workflow: Workflow, pk: int | None) -> Execution | None:
     rows = Execution.objects.filter(workflow=workflow).only("attempt", "state")
     if pk is None:
-        return rows.filter(data__isnull=False).order_by("-pk").first()
+        kept = ExecutionPart.objects.filter(execution=OuterRef("pk"))
+        return rows.filter(Exists(kept)).order_by("-pk").first()
     found = rows.filter(pk=pk).first()
     if found is None:
         raise BadInput(f"execution: {workflow} has no execution {pk}.")
@@ -190,8 +192,7 @@ def _at_hand(workflow: Workflow, execution: Execution | None) -> Kept:
 
 def _read(workflow: Workflow, execution: Execution | None) -> Kept:
     version = WorkflowVersion.objects.get(pk=workflow.current_id)
-    rows = ExecutionData.objects.filter(execution=execution) if execution else None
-    size = rows.values_list("size", flat=True).first() or 0 if rows is not None else 0
+    size = KeptSteps(execution.pk).size if execution else 0
     if size > LARGEST:
         most = LARGEST >> 20
         raise BadInput(f"execution: its data is too large for a preview (more than {most} MB).")

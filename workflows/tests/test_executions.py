@@ -13,7 +13,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import BadInput, Conflict, Forbidden, NotFound
 from whoosh_site.core.leases import Lease
 from workflows import services
-from workflows.models import Execution, ExecutionData, Variable
+from workflows.models import Execution, ExecutionPart, Variable
 from workflows.tasks import tidy_executions
 from workflows.tests.conftest import NUMBERS, chain, code, node
 
@@ -376,7 +376,7 @@ def test_an_execution_is_deleted_with_its_files_once_it_has_ended(
     with django_capture_on_commit_callbacks(execute=True):
         services.delete_execution(execution, by=Actor(people.member))
     assert not folder.exists()
-    assert not ExecutionData.objects.exists()
+    assert not ExecutionPart.objects.exists()
 
 
 def test_old_executions_and_the_oldest_of_too_many_are_tidied_away(keep, start, work):

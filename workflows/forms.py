@@ -102,16 +102,24 @@ class ImportForm(Styled, forms.Form):
 
 
 class WorkflowForm(Styled, forms.Form):
-    """Name and tags."""
+    """Name, tags, and how many of its runs go on at the same time."""
 
     name = forms.CharField(max_length=255)
     tags = forms.CharField(
         required=False, max_length=3500, help_text="Words it is found by, commas between them."
     )
 
+    at_once = forms.IntegerField(
+        label="Runs at once",
+        required=False,
+        min_value=0,
+        max_value=1000,
+        help_text="More of them wait for their turn. 0: as many as the team's may.",
+    )
+
     def __init__(self, workflow: Workflow, *args: Any, **kwargs: Any) -> None:
         tags = ", ".join(tag.name for tag in workflow.tags.all())
-        initial = {"name": workflow.name, "tags": tags}
+        initial = {"name": workflow.name, "tags": tags, "at_once": workflow.at_once}
         super().__init__(*args, initial=initial, **kwargs)
 
     def clean_tags(self) -> list[str]:

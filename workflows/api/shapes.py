@@ -37,7 +37,7 @@ class BriefWorkflowSerializer(serializers.ModelSerializer[Workflow]):
         model = Workflow
         fields = [
             "id", "team", "name", "tags", "active", "active_version", "version", "nodes",
-            "errors", "warnings", "archived", "created_by", "created_at", "updated_at",
+            "errors", "warnings", "archived", "at_once", "created_by", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -54,6 +54,22 @@ class WorkflowSerializer(BriefWorkflowSerializer):
     class Meta(BriefWorkflowSerializer.Meta):
         fields = [*BriefWorkflowSerializer.Meta.fields, "origin", "findings"]
         read_only_fields = fields
+
+
+class DaySerializer(serializers.Serializer[Any]):
+    """What the runs of one day came to; days are those of the instance's time zone."""
+
+    day = serializers.DateField()
+    runs = serializers.IntegerField(help_text="Runs that were started")
+    succeeded = serializers.IntegerField()
+    failed = serializers.IntegerField(help_text="Failed, canceled or quarantined")
+    ms = serializers.FloatField(help_text="Milliseconds they worked, together")
+
+
+class SinceSerializer(serializers.Serializer[Any]):
+    """How far back to look."""
+
+    days = serializers.IntegerField(min_value=1, max_value=366, default=30)
 
 
 class ImportedSerializer(serializers.Serializer[Any]):
@@ -134,6 +150,10 @@ class ChangedWorkflowSerializer(Strict):
         child=serializers.CharField(max_length=60), max_length=50, required=False
     )
     archived = serializers.BooleanField(required=False)
+    at_once = serializers.IntegerField(
+        required=False, min_value=0, max_value=1000,
+        help_text="Runs that may go on at the same time; 0: as many as the team's",
+    )  # fmt: skip
 
 
 class NamedVersionSerializer(Strict):

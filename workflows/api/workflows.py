@@ -57,6 +57,7 @@ class WorkflowViewSet(Running, ReadView):
         "versions": "workflow.view",
         "version": "workflow.view",
         "diff": "workflow.view",
+        "usage": "execution.view",
         "document": "workflow.view",
         "save_document": "workflow.change",
         "create": "workflow.change",
@@ -209,6 +210,14 @@ class WorkflowViewSet(Running, ReadView):
         old = services.find_version(workflow, asked["from"])
         new = services.find_version(workflow, asked["to"]) if "to" in asked else workflow.current
         return Response(shapes.DifferenceSerializer(services.diff_versions(old, new)).data)
+
+    @extend_schema(parameters=[shapes.SinceSerializer], responses=shapes.DaySerializer(many=True))
+    @action(detail=True, methods=["get"], filter_backends=[], pagination_class=None)
+    def usage(self, request: Request, pk: str) -> Response:
+        """Count the runs of each day, those kept: days without any are left out."""
+        asked = self._said(shapes.SinceSerializer, request.query_params)
+        days = services.usage_of(self.get_object(), asked["days"])
+        return Response(shapes.DaySerializer(days, many=True).data)
 
     # -- handling --------------------------------------------------------------------------------
 

@@ -105,6 +105,7 @@ class Execution(Leased):
         indexes = [
             *Leased.Meta.indexes,
             models.Index(fields=["team", "-id"], name="execution_team"),
+            models.Index(fields=["state", "team", "priority", "due_at"], name="execution_turn"),
             models.Index(fields=["workflow", "-id"], name="execution_workflow"),
             models.Index(fields=["finished_at"], name="execution_finished"),
         ]

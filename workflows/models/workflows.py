@@ -71,6 +71,9 @@ class Workflow(models.Model):
     )
     tags = models.ManyToManyField(Tag, blank=True, related_name="workflows")
     archived = models.BooleanField(default=False, help_text="Out of the list; never active")
+    at_once = models.PositiveIntegerField(
+        default=0, help_text="Runs of it that may go on at the same time; 0: as many as its team's"
+    )
     static_text = models.TextField(blank=True, help_text="Its static data, as JSON")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"

@@ -33,6 +33,7 @@ from workflows.services.keeping import delete_execution, delete_past, find_step,
 from workflows.services.previewing import forget_previews, preview_expression
 from workflows.services.resuming import resume_execution
 from workflows.services.running import Given, calm_collector, find_document, run_document
+from workflows.services.usage import usage_of
 from workflows.services.versions import (
     diff_versions,
     find_version,
@@ -106,6 +107,7 @@ __all__ = [
     "save_version",
     "start_execution",
     "tag_workflow",
+    "usage_of",
     "wait_for_execution",
     "wake_executions",
 ]

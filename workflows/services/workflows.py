@@ -22,6 +22,7 @@ from workflows.services.versions import add_version, save_version
 UNNAMED = "Workflow"
 MOST_TAGS = 50
 LONGEST_TAG = 60
+MOST_RUNS = 1000
 MOST_AT_ONCE = 500
 """Workflows that are exported together."""
 
@@ -117,6 +118,19 @@ def _set_tags(workflow: Workflow, names: list[str]) -> None:
 
 
 @transaction.atomic
+def limit_workflow(workflow: Workflow, at_once: int, *, by: Actor) -> None:
+    """Say how many of its runs may go on at the same time; 0: as many as the team's may."""
+    demand(by, "workflow.change", [workflow.team_id])
+    if not 0 <= at_once <= MOST_RUNS:
+        raise BadInput(f"at_once: a number from 0 to {MOST_RUNS}.")
+    if at_once != workflow.at_once:
+        Workflow.objects.filter(pk=workflow.pk).update(at_once=at_once)
+        workflow.at_once = at_once
+        audit.record(by, "limited", workflow, {"at_once": at_once})
+        tell(workflow)
+
+
+@transaction.atomic
 def bring_back(workflow: Workflow, *, by: Actor) -> None:
     """Put an archived workflow back into the list."""
     demand(by, "workflow.change", [workflow.team_id])
@@ -154,12 +168,15 @@ def change_workflow(
     name: str | None = None,
     tags: Iterable[str] | None = None,
     archived: bool | None = None,
+    at_once: int | None = None,
 ) -> None:
-    """Rename, tag, archive or bring back, all or nothing. Raises as these do."""
+    """Rename, tag, limit, archive or bring back, all or nothing. Raises as these do."""
     if name is not None:
         rename_workflow(workflow, name, by=by)
     if tags is not None:
         tag_workflow(workflow, tags, by=by)
+    if at_once is not None:
+        limit_workflow(workflow, at_once, by=by)
     if archived is not None:
         (archive_workflow if archived else bring_back)(workflow, by=by)
 

@@ -1,6 +1,9 @@
 """Executions by API."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from whoosh_site.core.actor import SYSTEM
 from workflows import services
@@ -326,3 +329,25 @@ def test_a_few_runs_stay_at_hand_and_no_more(preview, done, numbers, monkeypatch
     monkeypatch.setattr(previewing, "KEPT_SECONDS", 0.0)
     preview(numbers, "={{ $json.n + 0 }}", "End")
     assert len(previewing._kept) == 1
+
+
+def test_runs_are_counted_by_day(api, done, numbers):
+    done(numbers)
+    done(numbers)
+    old = done(numbers)
+    Execution.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=9))
+    path = f"/api/v1/workflows/{numbers.pk}/usage/"
+    (today,) = api("viewer", "get", path, {"days": 3})[1]
+    assert (today["day"], today["runs"]) == (timezone.localdate().isoformat(), 2)
+    assert (today["succeeded"], today["failed"]) == (2, 0)
+    assert today["ms"] > 0
+    assert [one["runs"] for one in api("viewer", "get", path)[1]] == [2, 1]
+    assert api("viewer", "get", path, {"days": 0})[0] == 400
+
+
+def test_how_many_runs_go_on_at_once_is_changed(api, numbers):
+    path = f"/api/v1/workflows/{numbers.pk}/"
+    assert api("member", "patch", path, {"at_once": 2})[1]["at_once"] == 2
+    assert api("member", "patch", path, {"at_once": 1001})[0] == 400
+    assert api("viewer", "patch", path, {"at_once": 1})[0] == 403
+    assert api("viewer", "get", path)[1]["at_once"] == 2

@@ -196,10 +196,13 @@ def test_an_archived_workflow_refuses_and_the_page_says_why(browser, keep):
 def test_a_workflow_is_renamed_and_tagged_by_its_form(browser, keep):
     workflow = keep(written(tags=["sea"]))
     assert 'value="sea"' in browser.get(f"/workflows/{workflow.pk}/edit/").content.decode()
-    browser.post(f"/workflows/{workflow.pk}/edit/", {"name": "Moon", "tags": "land, , sky"})
+    browser.post(
+        f"/workflows/{workflow.pk}/edit/", {"name": "Moon", "tags": "land, , sky", "at_once": "3"}
+    )
     workflow = Workflow.objects.get()
     assert (workflow.name, [tag.name for tag in workflow.tags.all()]) == ("Moon", ["land", "sky"])
     keep()
+    assert Workflow.objects.get(pk=workflow.pk).at_once == 3
     answer = browser.post(f"/workflows/{workflow.pk}/edit/", {"name": "Tides", "tags": ""})
     assert answer.status_code == 422
     assert "has a workflow called" in answer.content.decode()

@@ -15,7 +15,12 @@ from whoosh_site.core.actor import Actor
 from whoosh_site.core.admin import CREATED, ReadOnlyAdmin, moment
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.templatetags.ui import counted
-from workflows import admin_executions, admin_variables, services  # noqa: F401  (they register)
+from workflows import (  # noqa: F401  (they register)
+    admin_approvals,
+    admin_executions,
+    admin_variables,
+    services,
+)
 from workflows.models import Workflow, WorkflowVersion
 
 UPDATED = moment("updated_at")

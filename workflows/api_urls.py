@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from workflows import api
 
 router = SimpleRouter()
+router.register("approvals", api.ApprovalViewSet, "approval")
 router.register("executions", api.ExecutionViewSet, "execution")
 router.register("workflows", api.WorkflowViewSet, "workflow")
 

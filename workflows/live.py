@@ -3,9 +3,9 @@
 from whoosh_site.core import live
 from whoosh_site.core.live import topics
 from whoosh_site.core.models.people import User
-from workflows.models import Execution, Workflow
+from workflows.models import Approval, Execution, Workflow
 
-topics.declare_lists("workflows", "executions")
+topics.declare_lists("workflows", "executions", "approvals")
 
 
 def tell(workflow: Workflow) -> None:
@@ -16,6 +16,23 @@ def tell(workflow: Workflow) -> None:
 def tell_execution(execution: Execution) -> None:
     """Let the pages that show this run know that it changed."""
     live.announce("executions", f"execution:{execution.pk}", teams=[execution.team_id])
+
+
+def tell_approval(approval: Approval) -> None:
+    """Let the pages that show this question know that it changed."""
+    live.announce("approvals", f"approval:{approval.pk}", teams=[approval.team_id])
+
+
+@topics.topics.add
+class ApprovalTopic(topics.Topic):
+    """One approval's page."""
+
+    key = "approval"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return Approval.objects.visible_to(user).filter(pk=pk).exists()
 
 
 @topics.topics.add

@@ -6,6 +6,8 @@ from whoosh_site.core.permissions import ANYBODY, Rule, declare
 
 declare(
     {
+        "approval.decide": Rule(Scope.WRITE, Role.VIEWER),
+        "approval.view": Rule(Scope.READ, ANYBODY),
         "execution.delete": Rule(Scope.WRITE, Role.EDITOR),
         "execution.start": Rule(Scope.RUN, Role.EDITOR),
         "execution.view": Rule(Scope.READ, ANYBODY),

@@ -38,3 +38,11 @@ def tidy_executions() -> None:
 
 
 queue.every(60, "workflows.tasks.tidy_executions")
+
+
+def expire_approvals() -> None:
+    """Write down which questions nobody answered in time."""
+    services.expire_approvals()
+
+
+queue.every(1, "workflows.tasks.expire_approvals")

@@ -34,6 +34,8 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
     "workflows/{pk}": (lambda w: w.workflow.pk, 987654),
     "versions/{number}": (lambda w: w.workflow.current.number, 987654),
     "executions/{pk}": (lambda w: w.execution.pk, 987654),
+    "approvals/{pk}": (lambda w: w.approval.pk, 987654),
+    "approval/{object_id}": (lambda w: w.approval.pk, 987654),
     "execution/{object_id}": (lambda w: w.execution.pk, 987654),
     "variable/{object_id}": (lambda w: w.variable.pk, 987654),
     "workflow/{object_id}": (lambda w: w.workflow.pk, 987654),

@@ -29,7 +29,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
 from workflows import services as workflows
 from workflows.engine.run import Step
-from workflows.models import Execution, KeptSteps, Pieces, Variable, Workflow
+from workflows.models import Approval, Execution, KeptSteps, Pieces, Variable, Workflow
 
 CANARY = "canary-3f9b1c-never-to-be-seen"
 # What changes because somebody looked: the session, signs of life, the last use or sign-in.
@@ -54,6 +54,7 @@ class World:
     artifact: Artifact
     workflow: Workflow
     execution: Execution
+    approval: Approval
     variable: Variable
     discovery: Discovery
     join_token: JoinToken
@@ -96,7 +97,8 @@ def build(people: Any, make_agent: Any) -> World:
         project=project,
         task=task,
         workflow=workflow,
-        execution=_execution(people, workflow),
+        execution=(execution := _execution(people, workflow)),
+        approval=_approval(execution),
         variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
@@ -167,6 +169,14 @@ def _execution(people: Any, workflow: Workflow) -> Execution:
     execution.save()
     KeptSteps(execution.pk).add(Pieces([Step(node, 0, [None], [items])]), 0)
     return execution
+
+
+def _approval(execution: Execution) -> Approval:
+    """Return a question that waits for a decision."""
+    return Approval.objects.create(
+        team=execution.team, execution=execution, node="Our node", question="Our question?",
+        text="Our details", data='[{"says": "Our item"}]', digest="0" * 64,
+    )  # fmt: skip
 
 
 def rows(*leave_out: str) -> dict[str, list[dict[str, Any]]]:

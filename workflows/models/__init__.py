@@ -1,5 +1,6 @@
 """Data of the workflows room."""
 
+from workflows.models.approvals import Approval
 from workflows.models.executions import Execution
 from workflows.models.kept import ExecutionPart, KeptSteps, Pieces
 from workflows.models.triggers import Trigger
@@ -7,6 +8,7 @@ from workflows.models.variables import Remembered, Variable
 from workflows.models.workflows import Tag, Workflow, WorkflowVersion
 
 __all__ = [
+    "Approval",
     "Execution",
     "ExecutionPart",
     "KeptSteps",

@@ -5,6 +5,7 @@ from workflows.services.activating import (
     archive_workflow,
     deactivate_workflow,
 )
+from workflows.services.approvals import decide_approval, expire_approvals
 from workflows.services.claiming import claim_executions, wake_executions
 from workflows.services.executing import (
     cancel_execution,
@@ -72,12 +73,14 @@ __all__ = [
     "copy_workflow",
     "create_workflow",
     "deactivate_workflow",
+    "decide_approval",
     "delete_execution",
     "delete_past",
     "delete_workflow",
     "diff_versions",
     "execution_canceled",
     "executions_returned",
+    "expire_approvals",
     "export_text",
     "fetch_document",
     "file_name",

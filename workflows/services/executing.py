@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
 
@@ -27,10 +26,12 @@ from workflows.engine.values import dumps
 from workflows.execute import TOO_DEEP, Outcome
 from workflows.live import tell_execution
 from workflows.models import Execution, Workflow, WorkflowVersion
-from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, WAITING
+from workflows.models.executions import CANCELED, OPEN, SUCCESS
 from workflows.n8n.findings import storable
+from workflows.services.approvals import withdraw_approvals
 from workflows.services.checkpoints import LARGEST_DATA, Checkpoints, LeaseLost
 from workflows.services.memories import WorkflowMemory
+from workflows.services.parking import park_execution
 from workflows.services.running import TEAM, Given, find_of_team, run_document
 
 TELL_EVERY = 0.5
@@ -146,6 +147,7 @@ def cancel_execution(execution: Execution, *, by: Actor) -> bool:
     now = timezone.now()
     never = mine.filter(state__in=(Execution.State.QUEUED, Execution.State.WAITING))
     if never.update(state=CANCELED, finished_at=now, **leases.FINISHED):
+        withdraw_approvals(execution)
         ended = True
     else:
         ended = bool(mine.filter(state=leases.RUNNING).update(cancel_asked=True))
@@ -379,31 +381,19 @@ def _ended(
     if checkpoints.too_much and outcome.woken is None:
         words = f"What its nodes gave is not kept: more than {LARGEST_DATA >> 20} MB."
         warnings.append({"node": "", "message": words})
-    _let_go(lease, outcome, {"warnings": warnings}, part)
+    if outcome.parked is not None and outcome.woken is not None:
+        park_execution(lease, execution, outcome.parked, outcome.woken, part, warnings=warnings)
+    else:
+        error = outcome.error or {}
+        lease.finish(
+            outcome.status,
+            finished_at=timezone.now(),
+            error=storable(str(error.get("message", ""))),
+            error_node=storable(str(error.get("node", "")))[:LONGEST_NAME],
+            parked={},
+            warnings=warnings,
+        )
     tell_execution(execution)
-
-
-def _let_go(lease: Lease[Execution], outcome: Outcome, told: dict[str, Any], part: int) -> None:
-    """Put a run that waits back, or end it; `part` is that of the step that waits."""
-    if outcome.parked is not None:
-        until, node = outcome.parked.until, outcome.woken.node if outcome.woken else ""
-        due_at = datetime.fromisoformat(until) if until else NEVER
-        words = f"{node} waits for a call"
-        if until:
-            words = f"{node} waits until {due_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        parked = {"node": node, "resume": outcome.parked.resume, "part": part}
-        parked |= outcome.parked.details
-        lease.put_back(due_at, state=WAITING, trouble=storable(words), parked=parked, **told)
-        return
-    error = outcome.error or {}
-    lease.finish(
-        outcome.status,
-        finished_at=timezone.now(),
-        error=storable(str(error.get("message", ""))),
-        error_node=storable(str(error.get("node", "")))[:LONGEST_NAME],
-        parked={},
-        **told,
-    )
 
 
 @transaction.atomic

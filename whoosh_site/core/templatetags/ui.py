@@ -27,6 +27,10 @@ TONES = {
     "offline": "red",
     "unauthorised": "red",
     "warning": "yellow",
+    "pending": "purple",
+    "approved": "green",
+    "rejected": "red",
+    "expired": "yellow",
 }
 
 

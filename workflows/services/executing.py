@@ -15,12 +15,13 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from whoosh_site.core import audit, leases
-from whoosh_site.core.actor import Actor
-from whoosh_site.core.errors import BadInput, Conflict
+from whoosh_site.core.actor import SYSTEM, Actor
+from whoosh_site.core.errors import BadInput, Conflict, WhooshError
 from whoosh_site.core.leases import QUARANTINED, Lease
 from whoosh_site.core.permissions import demand
 from workflows.allowed import environment, python_for, variables_of
 from workflows.binary import Binaries
+from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
 from workflows.engine.run import Ready, Step
 from workflows.engine.values import dumps
@@ -29,6 +30,7 @@ from workflows.live import tell_execution
 from workflows.models import Execution, Workflow, WorkflowVersion
 from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, WAITING
 from workflows.n8n.findings import storable
+from workflows.reach import DEEPEST, trigger_of
 from workflows.services.checkpoints import LARGEST_DATA, Checkpoints, LeaseLost
 from workflows.services.memories import WorkflowMemory
 from workflows.services.running import TEAM, Given, find_of_team, run_document
@@ -75,10 +77,10 @@ def start_execution(
     text = dumps(items).decode() if items else ""
     if len(text) > LARGEST_INPUT:
         raise BadInput(f"input: {len(text)} characters; {LARGEST_INPUT} are allowed.")
-    execution = Execution.objects.create(
-        team_id=workflow.team_id,
-        workflow=workflow,
-        version=version,
+    return _queue(
+        workflow,
+        version,
+        by=by,
         source=source,
         started_by=by.user,
         retry_of=retry_of,
@@ -88,10 +90,55 @@ def start_execution(
         from_node=anew,
         pins=pins,
     )
+
+
+def _queue(workflow: Workflow, version: WorkflowVersion, *, by: Actor, **fields: Any) -> Execution:
+    execution = Execution.objects.create(
+        team_id=workflow.team_id, workflow=workflow, version=version, **fields
+    )
     audit.record(by, "started", execution, {"version": version.number})
     tell_execution(execution)
     leases.wake()
     return execution
+
+
+@transaction.atomic
+def start_from(parent: Execution, workflow: int, items: Items, *, key: str) -> None:
+    """Queue a run that another run starts and does not wait for; the same key starts it once.
+
+    It acts for whoever started the parent, in the parent's team.
+
+    Raises:
+        BadInput: too much input, or too many runs that started one another.
+    """
+    if parent.depth >= DEEPEST:
+        raise BadInput(
+            f"Workflows started one another {DEEPEST} times: probably one starts itself."
+        )
+    if parent.children.filter(parent_key=key).exists():
+        return
+    rows = Workflow.objects.select_related("current")
+    row = rows.get(pk=workflow, team=parent.team_id, current__isnull=False)
+    given = [{name: one[name] for name in ("json", "binary") if name in one} for one in items]
+    text = dumps(given).decode()
+    if len(text) > LARGEST_INPUT:
+        raise BadInput(
+            f"The items for {row} are {len(text)} characters; {LARGEST_INPUT} are allowed for a "
+            "workflow that is not waited for. Hand it less, or wait for it."
+        )
+    _queue(
+        row,
+        row.current,
+        by=SYSTEM,
+        source=Execution.Source.WORKFLOW,
+        started_by=parent.started_by,
+        parent=parent,
+        parent_key=key,
+        depth=parent.depth + 1,
+        input_text=text,
+        start_node=trigger_of(row.current.document),
+    )
+    tell_execution(parent)
 
 
 def retry_execution(
@@ -262,6 +309,7 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
     if execution.cancel_asked:
         await sync_to_async(execution_canceled)(lease)
         return
+    from_workflow = execution.source == Execution.Source.WORKFLOW
     own, saved = await sync_to_async(_saved)(execution)
     files = await sync_to_async(files_of)(execution)
     given = Given(
@@ -271,7 +319,9 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         pins=execution.pins,
         timezone=timezone,
         limit=limit,
-        execution={"id": str(execution.pk), "mode": "test"},
+        execution={"id": str(execution.pk)},
+        mode="production" if from_workflow else "test",
+        depth=execution.depth,
         workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
         saved=saved,
         run_key=_key(execution),
@@ -285,6 +335,7 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
                 files=files,
                 memories=WorkflowMemory(execution.workflow_id),
                 find=partial(find_of_team, execution.team_id),
+                begin=partial(_begin, execution),
                 on_taken=progress.on_taken,
                 on_start=progress.on_start,
                 on_step=progress.on_step,
@@ -301,6 +352,16 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         await leases.persist(_ended, lease, execution, refused, checkpoints)
     finally:
         outcome.close()
+
+
+async def _begin(parent: Execution, workflow: int, items: Items, *, key: str) -> None:
+    """`workflows.reach.Begin` for the runs an execution starts."""
+    try:
+        await sync_to_async(start_from)(parent, workflow, items, key=key)
+    except WhooshError as error:
+        raise NodeError(error.message) from error
+    except Workflow.DoesNotExist:
+        raise NodeError("The workflow to start has just been deleted.") from None
 
 
 def _key(execution: Execution) -> str:

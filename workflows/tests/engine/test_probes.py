@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from workflows.reach import PUBLIC, ProcessMemory
+from workflows.reach import PUBLIC
+from workflows.remembering import ProcessMemory
 from workflows.services import Given, find_document, run_document, running
 
 PROBES = Path(__file__).resolve().parents[3] / "tests" / "n8n" / "probes"

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from whoosh_site.core.addresses import Policy, public_only
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.http import Answer, Door
+from workflows.engine.bounds import Bounds
 from workflows.engine.document import Document
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
@@ -145,6 +146,7 @@ class Reach:
         depth: int = 0,
         begin: Begin | None = None,
         aside: Aside | None = None,
+        bounds: Bounds = Bounds(),  # noqa: B008  (it cannot change)
     ) -> None:
         self.scripts = scripts
         self.find = find
@@ -162,6 +164,7 @@ class Reach:
         self.depth = depth
         self.begin = begin
         self.aside = aside or Aside()
+        self.bounds = bounds
         self._door: Door | None = None
 
     async def close(self) -> None:
@@ -235,7 +238,7 @@ class Reach:
             file_roots=self.file_roots, own_folders=self.own_folders,
             policy=self.policy, python=self.python,
             run_key=self._inner_key(items, parent),
-            depth=self.depth + 1, begin=self.begin, aside=self.aside,
+            depth=self.depth + 1, begin=self.begin, aside=self.aside, bounds=self.bounds,
         )  # fmt: skip
         scripts = self.scripts()
         document = found.document

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, cast
 
+from workflows.engine.bounds import Bounds
 from workflows.engine.document import CONTINUE, OUTPUT, NodeSpec
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
@@ -38,6 +39,7 @@ class Outside(Protocol):
     own_folders: Sequence[str]  # of the product itself: never open, unless a root lies inside one
     python: bool  # whether Python code may run
     run_key: str  # the same whenever this run is gone through again, and no other run's
+    bounds: Bounds  # how much one run of a node may make
 
     async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
         """Store bytes; returns the record that goes into an item's `binary`."""

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from whoosh_site.core.errors import BadInput, NotFound
-from workflows.allowed import policy
+from workflows.allowed import bounds, policy
 from workflows.binary import Binaries
 from workflows.engine.document import Document
 from workflows.engine.driver import Saved
@@ -77,6 +77,7 @@ async def run_document(
         file_roots=settings.FILE_ROOTS,
         own_folders=[str(settings.VAR), str(settings.ROOT)],
         policy=await sync_to_async(policy)(),
+        bounds=await sync_to_async(bounds)(),
         python=given.python,
         run_key=given.run_key,
         depth=given.depth,

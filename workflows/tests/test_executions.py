@@ -13,7 +13,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import BadInput, Conflict, Forbidden, NotFound
 from whoosh_site.core.leases import Lease
 from workflows import services
-from workflows.models import Execution, KeptSteps, Variable
+from workflows.models import Execution, ExecutionPart, KeptSteps, Variable
 from workflows.tasks import tidy_executions
 from workflows.tests.conftest import NUMBERS, chain, code, node
 
@@ -122,6 +122,16 @@ def test_what_is_nested_too_deeply_to_be_kept_ends_the_run_plainly(keep, start, 
     ended = work(start(keep(chain("T", code("Deep", deep)))))
     assert (ended.state, ended.deaths) == ("error", 0)
     assert "nested too deeply" in ended.error
+
+
+def test_a_node_gives_no_more_items_than_an_administrator_allows(keep, start, work):
+    many = "return Array.from({length: 1001}, (_, n) => ({json: {n}}))"
+    workflow = keep(chain("T", code("Many", many)))
+    assert work(start(workflow)).state == "success"
+    tunables.change("workflow_items", 1000, by=SYSTEM)
+    ended = work(start(workflow))
+    assert (ended.state, ended.error_node) == ("error", "Many")
+    assert "It gives 1,001 items; 1,000 are allowed in one run of a node" in ended.error
 
 
 def test_a_run_does_not_begin_at_a_node_that_is_not_there(keep, start, work, people):

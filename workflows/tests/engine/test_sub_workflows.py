@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from workflows.engine.bounds import Bounds
 from workflows.engine.document import Document
 from workflows.reach import PUBLIC
 from workflows.remembering import ProcessMemory
@@ -35,6 +36,7 @@ def chain(*nodes):
 def call(monkeypatch):
     """Run a workflow that calls one made of these nodes with three items."""
     monkeypatch.setattr(running, "policy", lambda: PUBLIC)
+    monkeypatch.setattr(running, "bounds", Bounds)
 
     def called(*inner, vars=None, **options):
         sub = chain(("When", "executeWorkflowTrigger", 1, {}), *inner)

@@ -22,6 +22,7 @@ from workflows.engine.scripts import CodeResult, Scripts
 from workflows.execute import Order, Outcome, execute, static_of
 from workflows.remembering import Memories
 from workflows.scripts.python import run_python
+from workflows.scripts.sql import run_sql
 
 PUBLIC = public_only()
 DEEPEST = 20
@@ -199,6 +200,12 @@ class Reach:
                 description="An administrator can enable it; JavaScript is always there.",
             )
         return await run_python(source, items, each=each)
+
+    async def run_sql(
+        self, query: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        """Run one SELECT over tables of JSON objects, in its own confined process."""
+        return await run_sql(query, tables)
 
     # -- other workflows -------------------------------------------------------------------------
 

@@ -63,6 +63,12 @@ class Outside(Protocol):
         """Run Python in its own confined process."""
         ...
 
+    async def run_sql(
+        self, query: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        """Run one SELECT over tables of JSON objects, confined likewise; returns its rows."""
+        ...
+
     async def recall(self, scope: str, keys: Sequence[str]) -> set[str]:
         """Return which of the keys earlier runs have remembered under this scope."""
         ...
@@ -229,6 +235,15 @@ class Unsupported:
     why: str = "is not supported"
 
 
+@dataclass(frozen=True)
+class Differing:
+    """What a parameter value does otherwise than in n8n: told where the document is imported."""
+
+    path: str
+    values: tuple[Any, ...]
+    how: tuple[str, ...]  # sentences, one a difference
+
+
 class Node:
     """A node type. One file each on the shelf; no state of its own."""
 
@@ -240,6 +255,7 @@ class Node:
     versions: ClassVar[tuple[float, ...]] = (1,)
     fields: ClassVar[tuple[Field, ...]] = ()
     unsupported: ClassVar[tuple[Unsupported, ...]] = ()
+    differing: ClassVar[tuple[Differing, ...]] = ()
     credentials: ClassVar[tuple[str, ...]] = ()
     input_names: ClassVar[tuple[str, ...]] = ("main",)
     output_names: ClassVar[tuple[str, ...]] = ("main",)

@@ -52,13 +52,13 @@ tunables.declare(
         10_000_000,
     ),
     tunables.Tunable(
-        "workflow_page_bytes",
-        Bounds.page_bytes,
-        "Bytes of pages of an HTTP Request",
-        "Bytes the answers to all pages of one run of an HTTP Request node may hold together.",
-        1024**2,
-        1024**4,
-        "bytes",
+        "workflow_page_megabytes",
+        Bounds.page_bytes >> 20,
+        "Size of the pages of an HTTP Request",
+        "What the answers to all pages of one run of an HTTP Request node may hold together.",
+        1,
+        1_000_000,
+        "MB",
     ),
 )
 
@@ -73,7 +73,7 @@ def bounds() -> Bounds:
     return Bounds(
         items=tunables.value("workflow_items"),
         pages=tunables.value("workflow_pages"),
-        page_bytes=tunables.value("workflow_page_bytes"),
+        page_bytes=tunables.value("workflow_page_megabytes") << 20,
     )
 
 

@@ -7,6 +7,7 @@ from whoosh_site.core.permissions import ANYBODY, Rule, declare
 declare(
     {
         "execution.delete": Rule(Scope.WRITE, Role.EDITOR),
+        "execution.keep": Rule(Scope.WRITE, Role.EDITOR),
         "execution.start": Rule(Scope.RUN, Role.EDITOR),
         "execution.view": Rule(Scope.READ, ANYBODY),
         "workflow.view": Rule(Scope.READ, ANYBODY),

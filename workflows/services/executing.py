@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from whoosh_site.core import audit, leases
+from whoosh_site.core import audit, leases, tunables
 from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import BadInput, Conflict, WhooshError
 from whoosh_site.core.leases import QUARANTINED, Lease
@@ -27,11 +27,12 @@ from workflows.engine.run import Ready, Step
 from workflows.engine.values import dumps
 from workflows.execute import TOO_DEEP, Outcome
 from workflows.live import tell_execution
-from workflows.models import Execution, Workflow, WorkflowVersion
+from workflows.models import Execution, KeptSteps, Workflow, WorkflowVersion
 from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, WAITING
 from workflows.n8n.findings import storable
 from workflows.reach import DEEPEST, trigger_of
 from workflows.services.checkpoints import LARGEST_DATA, Checkpoints, LeaseLost
+from workflows.services.figures import add_figures, all_figures, figures_of
 from workflows.services.memories import WorkflowMemory
 from workflows.services.running import TEAM, Given, find_of_team, run_document
 
@@ -261,46 +262,6 @@ class Progress:
             tell_execution(self.execution)
 
 
-def figures_of(figures: dict[str, dict[str, Any]], node: str) -> dict[str, Any]:
-    """Return the figures of a node, begun if need be."""
-    begun = {"name": storable(node), "runs": 0, "given": 0, "items": 0, "ms": 0.0}
-    return figures.setdefault(node, begun | {"failed": False, "running": False})
-
-
-def all_figures(
-    steps: Sequence[Step], first: int, waiting: Step | None = None
-) -> list[dict[str, Any]]:
-    """Return the figures of all nodes that ran, and of one that waits.
-
-    `first` counts the items the run started with.
-    """
-    figures: dict[str, dict[str, Any]] = {}
-    outputs = {(step.node, step.index): step.outputs for step in steps}
-    for place, step in enumerate([*steps, *([waiting] if waiting else [])]):
-        if step is waiting:
-            figures_of(figures, step.node)["running"] = True
-        else:
-            add_figures(figures, step)
-        for source in step.sources:
-            if source is not None:
-                given = outputs.get((source.node, source.run), [])
-                count = len(given[source.output] or ()) if source.output < len(given) else 0
-            else:
-                count = 0 if place else first
-            figures[step.node]["given"] += count
-    return list(figures.values())
-
-
-def add_figures(figures: dict[str, dict[str, Any]], step: Step) -> None:
-    """Add a step to the figures of its node: runs, items it gave, milliseconds, failure."""
-    found = figures_of(figures, step.node)
-    found["runs"] += 1
-    found["items"] += step.count
-    found["ms"] = round(found["ms"] + step.ms, 2)
-    found["failed"] = found["failed"] or step.failed
-    found["running"] = False
-
-
 async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: float = 0.0) -> None:
     """Carry a claimed execution to its end. `limit` is in seconds; see `Given`."""
     execution = await sync_to_async(_begun)(lease)
@@ -374,7 +335,12 @@ def files_of(execution: Execution) -> Binaries:
     """Return the files a run made, or has from the runs it goes on from."""
     run, *also = map(str, execution.lineage)
     owner = f"{TEAM}{execution.team_id}"
-    return Binaries(settings.VAR / "binary", owner=owner, run=run, also=also)
+    quota = tunables.value("team_files_megabytes") << 20
+    return Binaries(settings.VAR / "binary", owner=owner, run=run, also=also, quota=quota)
+
+
+def _stored(execution: Execution) -> int:
+    return KeptSteps(execution.pk).length + files_of(execution).size()
 
 
 def _allowed(execution: Execution) -> dict[str, Any]:
@@ -440,7 +406,7 @@ def _ended(
     if checkpoints.too_much and outcome.woken is None:
         words = f"What its nodes gave is not kept: more than {LARGEST_DATA >> 20} MB."
         warnings.append({"node": "", "message": words})
-    _let_go(lease, outcome, {"warnings": warnings}, part)
+    _let_go(lease, outcome, {"warnings": warnings, "stored_bytes": _stored(execution)}, part)
     tell_execution(execution)
 
 
@@ -471,7 +437,10 @@ def _let_go(lease: Lease[Execution], outcome: Outcome, told: dict[str, Any], par
 def execution_canceled(lease: Lease[Execution]) -> None:
     """End a run whose coroutine was canceled because somebody asked for it."""
     execution = Execution.objects.filter(pk=lease.pk, cancel_asked=True).first()
-    if execution is not None and lease.finish(CANCELED, finished_at=timezone.now()):
+    if execution is None:
+        return
+    end = {"finished_at": timezone.now(), "stored_bytes": _stored(execution)}
+    if lease.finish(CANCELED, **end):
         tell_execution(execution)
 
 

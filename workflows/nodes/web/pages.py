@@ -133,7 +133,7 @@ class Taken:
             raise NodeError(
                 f"The first {self.pages:,} pages hold more than {self.bounds.page_bytes:,} bytes: "
                 "no more are allowed in one run of a node.",
-                description=f"{_LESS} workflow_page_bytes.",
+                description=f"{_LESS} workflow_page_megabytes.",
             )
 
 

@@ -143,7 +143,7 @@ def test_the_pages_of_all_items_together_are_bounded():
 def test_the_bytes_of_all_pages_together_are_bounded():
     with pytest.raises(NodeError, match=r"first 4 pages hold more than 4,000 bytes") as caught:
         called(paging(), reply=forever(), bounds=Bounds(page_bytes=4000))
-    assert "workflow_page_bytes" in caught.value.description
+    assert "workflow_page_megabytes" in caught.value.description
 
 
 def test_pages_are_no_more_than_their_author_wants():

@@ -48,4 +48,9 @@ class Migration(migrations.Migration):
             model_name='execution',
             constraint=models.UniqueConstraint(condition=models.Q(('parent__isnull', False)), fields=('parent', 'parent_key'), name='execution_started_once'),
         ),
+        migrations.RunSQL(
+            "UPDATE workflows_execution SET stored_bytes = COALESCE((SELECT SUM(LENGTH(blob)) "
+            "FROM workflows_executionpart WHERE execution_id = workflows_execution.id), 0)",
+            migrations.RunSQL.noop,
+        ),
     ]

@@ -145,6 +145,11 @@ class Execution(Leased):
         return self.state not in OPEN
 
     @property
+    def mode(self) -> str:
+        """What expressions read as `$execution.mode`: only what a person starts is a test."""
+        return "production" if self.source == self.Source.WORKFLOW else "test"
+
+    @property
     def shown_state(self) -> str:
         """Which deeds fit it: queued, running, waiting, succeeded or failed."""
         if not self.ended:

@@ -270,7 +270,6 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
     if execution.cancel_asked:
         await sync_to_async(execution_canceled)(lease)
         return
-    from_workflow = execution.source == Execution.Source.WORKFLOW
     own, saved = await sync_to_async(_saved)(execution)
     files = await sync_to_async(files_of)(execution)
     given = Given(
@@ -281,7 +280,7 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         timezone=timezone,
         limit=limit,
         execution={"id": str(execution.pk)},
-        mode="production" if from_workflow else "test",
+        mode=execution.mode,
         depth=execution.depth,
         workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
         saved=saved,

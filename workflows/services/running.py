@@ -83,13 +83,27 @@ async def run_document(
         depth=given.depth,
         begin=begin,
     )
-    order = Order(
+    scripts = Session()
+    try:
+        outcome = await execute(_order(document, given), scripts, reach, **hooks)
+        aside = await reach.aside.ended(given.limit or document.time_limit)
+        return replace(outcome, warnings=[*outcome.warnings, *aside])
+    finally:
+        await reach.aside.stop()
+        await scripts.close()
+        await reach.close()
+        if files is None:
+            blobs.forget()
+
+
+def _order(document: Document, given: Given) -> Order:
+    return Order(
         document=document,
         items=given.items,
         start=given.start,
         until=given.until,
         pins=given.pins,
-        timezone=reach.timezone,
+        timezone=given.timezone or settings.TIME_ZONE,
         limit=given.limit,
         mode=given.mode,
         static=static_of(document),
@@ -99,17 +113,6 @@ async def run_document(
         vars=given.vars,
         env=given.env,
     )
-    scripts = Session()
-    try:
-        outcome = await execute(order, scripts, reach, **hooks)
-        aside = await reach.aside.ended(given.limit or document.time_limit)
-        return replace(outcome, warnings=[*outcome.warnings, *aside])
-    finally:
-        await reach.aside.stop()
-        await scripts.close()
-        await reach.close()
-        if files is None:
-            blobs.forget()
 
 
 def calm_collector() -> None:

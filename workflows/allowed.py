@@ -7,6 +7,7 @@ from django.conf import settings
 
 from whoosh_site.core import tunables
 from whoosh_site.core.addresses import Allowed, Policy, allowed, public_only
+from workflows.engine.bounds import Bounds
 from workflows.models import Variable
 
 SECRETS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "KEY", "DATABASE", "REDIS", "CREDENTIAL")
@@ -34,12 +35,46 @@ tunables.declare(
         "Names of teams, with commas between them; empty: none. Code runs in a safe subset of "
         "Python, in a process of its own.",
     ),
+    tunables.Tunable(
+        "workflow_items",
+        Bounds.items,
+        "Items of a node",
+        "Items one run of a node may give, over all its outputs; more of them end the run.",
+        1000,
+        100_000_000,
+    ),
+    tunables.Tunable(
+        "workflow_pages",
+        Bounds.pages,
+        "Pages of an HTTP Request",
+        "Pages one run of an HTTP Request node with pagination may ask for, over all its items.",
+        1,
+        10_000_000,
+    ),
+    tunables.Tunable(
+        "workflow_page_megabytes",
+        Bounds.page_bytes >> 20,
+        "Size of the pages of an HTTP Request",
+        "What the answers to all pages of one run of an HTTP Request node may hold together.",
+        1,
+        1_000_000,
+        "MB",
+    ),
 )
 
 
 def policy() -> Policy:
     """Return where workflows may reach: public addresses, and what is listed."""
     return public_only([*settings.HTTP_ALLOW, *_listed()])
+
+
+def bounds() -> Bounds:
+    """Return how much one run of a node may make."""
+    return Bounds(
+        items=tunables.value("workflow_items"),
+        pages=tunables.value("workflow_pages"),
+        page_bytes=tunables.value("workflow_page_megabytes") << 20,
+    )
 
 
 def _listed() -> Iterator[Allowed]:

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,17 +31,21 @@ _ID = re.compile(r"([A-Za-z0-9_-]{1,64})\.([0-9a-f]{32})")
 class Binaries:
     """The binary data one run can see.
 
-    `also` are other runs of the same owner whose items this run was given: the one it is a
-    sub-workflow of, the one it goes on from.
+    `also` are other runs of the same owner whose items this run was given: the one that started
+    it, the one it goes on from. `quota` is how many bytes all runs of the owner may keep together;
+    0 for any number.
     """
 
-    def __init__(self, folder: Path, *, owner: str, run: str, also: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, owner: str, run: str, also: Sequence[str] = (), quota: int = 0
+    ) -> None:
         for word in (owner, run, *also):
             if not _WORD.fullmatch(word):
                 raise ValueError(f"{word!r} is no name of an owner or a run")
         self.folder = folder / owner
         self.run = run
         self.seen = frozenset((run, *also))
+        self.quota = quota
 
     async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
         """Store bytes; returns the record for an item's `binary`."""
@@ -90,8 +95,15 @@ class Binaries:
     def forget(self) -> None:
         """Delete everything this run kept."""
         shutil.rmtree(self.folder / self.run, ignore_errors=True)
+        _measured.pop(self.folder, None)
+
+    def size(self) -> int:
+        """Return how many bytes this run kept."""
+        return _bytes_in(self.folder / self.run)
 
     def _write(self, key: str, data: bytes) -> None:
+        if self.quota:
+            _make_room(self.folder, len(data), self.quota)
         folder = self.folder / self.run
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = folder / f"{key}.part"
@@ -118,6 +130,58 @@ def _inline(words: str) -> bytes:
         return base64.b64decode(words, validate=False)
     except binascii.Error as error:
         raise NodeError(f"The binary data is no base64 text: {error}") from error
+
+
+Measured = tuple[float, int]
+MEASURED_FOR = 10.0
+"""Seconds after which what an owner's files take is measured again: other processes add to it."""
+_measured: dict[Path, Measured] = {}
+_measuring = threading.Lock()
+
+
+def _make_room(folder: Path, size: int, quota: int) -> None:
+    """Count bytes that are about to be kept; NodeError when the owner has no room for them."""
+    with _measuring:
+        when, taken = _measured.get(folder, (-MEASURED_FOR, 0))
+        if taken + size > quota or time.monotonic() - when > MEASURED_FOR:
+            when, taken = time.monotonic(), taken_by(folder)
+        if taken + size <= quota:
+            _measured[folder] = (when, taken + size)
+            return
+        _measured[folder] = (when, taken)
+    raise NodeError(
+        f"A file of {size:,} bytes could not be kept: the files of this team's executions take "
+        f"{taken:,} of {quota:,} bytes.",
+        description="Delete executions whose files nobody needs, or ask an administrator to raise "
+        "the setting team_files_megabytes.",
+    )
+
+
+def taken_by(folder: Path) -> int:
+    """Return how many bytes the runs of an owner keep, by the owner's folder."""
+    return sum(sizes(folder).values())
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Return how many bytes each run of an owner keeps, by the owner's folder."""
+    return {run.name: _bytes_in(run) for run in _entries(folder)}
+
+
+def _bytes_in(run: Path) -> int:
+    size = 0
+    for file in _entries(run):
+        try:
+            size += file.stat().st_size
+        except OSError:  # gone meanwhile
+            continue
+    return size
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # none, or gone meanwhile
+        return []
 
 
 def runs(folder: Path) -> Iterator[tuple[str, str, float]]:

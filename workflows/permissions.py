@@ -9,6 +9,7 @@ declare(
         "approval.decide": Rule(Scope.WRITE, Role.VIEWER),
         "approval.view": Rule(Scope.READ, ANYBODY),
         "execution.delete": Rule(Scope.WRITE, Role.EDITOR),
+        "execution.keep": Rule(Scope.WRITE, Role.EDITOR),
         "execution.start": Rule(Scope.RUN, Role.EDITOR),
         "execution.view": Rule(Scope.READ, ANYBODY),
         "workflow.view": Rule(Scope.READ, ANYBODY),

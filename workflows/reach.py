@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from asgiref.sync import sync_to_async
@@ -12,13 +13,16 @@ from asgiref.sync import sync_to_async
 from whoosh_site.core.addresses import Policy, public_only
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.http import Answer, Door
+from workflows.engine.bounds import Bounds
 from workflows.engine.document import Document
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
 from workflows.engine.node import Context
 from workflows.engine.scripts import CodeResult, Scripts
 from workflows.execute import Order, Outcome, execute, static_of
+from workflows.remembering import Memories
 from workflows.scripts.python import run_python
+from workflows.scripts.sql import run_sql
 
 PUBLIC = public_only()
 DEEPEST = 20
@@ -45,67 +49,83 @@ class Blobs(Protocol):
         ...
 
 
-class Memories(Protocol):
-    """What nodes remember from run to run (Remove Duplicates)."""
+@dataclass(frozen=True)
+class Found:
+    """A workflow another one may run: by its row where it is a kept one, else by what tells it."""
 
-    async def recall(self, scope: str, keys: Sequence[str]) -> set[str]:
-        """Return which keys are known."""
-        ...
+    document: Document
+    pk: int | None = None
+    name: str = ""
 
-    async def remember(self, scope: str, keys: Sequence[str], *, most: int) -> None:
-        """Add keys; only the newest `most` stay."""
-        ...
 
-    async def newest(self, scope: str) -> str | None:
-        """Return the key that was remembered last; None when there is none."""
-        ...
+class Begin(Protocol):
+    """Starts a kept workflow as an execution of its own."""
 
-    async def forget(self, scope: str) -> None:
-        """Forget all keys."""
+    async def __call__(self, workflow: int, items: Items, *, key: str) -> None:
+        """Queue it. The same key twice starts it once. Raises NodeError where it cannot start."""
         ...
 
 
-class ProcessMemory:
-    """Memories that end with the process: for documents that are run from a file."""
+class Aside:
+    """Workflows that run inside this process beside the one that started them.
+
+    It has passed on; its run ends when they have ended.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[str, dict[str, None]] = {}
+        self.under_way: set[asyncio.Task[None]] = set()
+        self.warnings: list[dict[str, str]] = []
 
-    async def recall(self, scope: str, keys: Sequence[str]) -> set[str]:
-        """Return which keys are known."""
-        return set(keys) & self._known.get(scope, {}).keys()
+    def start(self, node: str, run: Coroutine[Any, Any, Outcome]) -> None:
+        """Let one run; how it failed becomes a warning of the node that started it."""
+        self.under_way.add(asyncio.create_task(self._run(node, run)))
 
-    async def remember(self, scope: str, keys: Sequence[str], *, most: int) -> None:
-        """Add keys; only the newest `most` stay."""
-        known = self._known.setdefault(scope, {})
-        known.update(dict.fromkeys(keys))
-        for old in list(known)[: max(len(known) - most, 0)]:
-            del known[old]
+    async def _run(self, node: str, run: Coroutine[Any, Any, Outcome]) -> None:
+        try:
+            outcome = await run
+        except NodeError as error:
+            words = error.message
+        else:
+            words = _failure(outcome)
+            outcome.close()
+        if words:
+            message = f"The sub-workflow failed: {words}"
+            self.warnings.append({"node": node, "message": message})
 
-    async def newest(self, scope: str) -> str | None:
-        """Return the key that was remembered last; None when there is none."""
-        return next(reversed(self._known.get(scope, {})), None)
+    async def ended(self, limit: float = 0.0) -> list[dict[str, str]]:
+        """Wait until all have ended, `limit` seconds at most (0: any time); returns warnings."""
+        try:
+            async with asyncio.timeout(limit or None):
+                while left := [task for task in self.under_way if not task.done()]:
+                    await asyncio.gather(*left)
+        except TimeoutError:
+            message = f"A sub-workflow had not ended after {limit:g} s and was stopped."
+            self.warnings.append({"node": "", "message": message})
+        return self.warnings
 
-    async def forget(self, scope: str) -> None:
-        """Forget all keys."""
-        self._known.pop(scope, None)
+    async def stop(self) -> None:
+        """End those that still run."""
+        for task in self.under_way:
+            task.cancel()
+        await asyncio.gather(*self.under_way, return_exceptions=True)
 
 
-def _given_back(outcome: Outcome, items: Items, wait: bool, parent: Context) -> Items:
-    """Return what a workflow run inside another gives to it: its last node's first output."""
-    error = outcome.error["message"] if outcome.error is not None else ""
+def _failure(outcome: Outcome) -> str:
+    """Return why a workflow run inside another failed; nothing when it did not."""
     if outcome.parked is not None:
-        error = (
+        return (
             "The sub-workflow waits for longer than a minute, or for a call: that is possible only "
             "in a workflow that runs by itself."
         )
-    if not error:
-        last = outcome.steps[-1].outputs if outcome.steps else []
-        return list(last[0] or ()) if last and wait else items if not wait else []
-    if wait:
-        raise NodeError(str(error))
-    parent.warn(f"The sub-workflow failed: {error}")
-    return items
+    return str(outcome.error["message"]) if outcome.error is not None else ""
+
+
+def trigger_of(document: Document) -> str:
+    """Return the node a workflow starts with when another runs it; nothing if it has none."""
+    for name, spec in document.nodes.items():
+        if spec.short_type == "executeWorkflowTrigger" and not spec.disabled:
+            return name
+    return ""
 
 
 class Reach:
@@ -115,7 +135,7 @@ class Reach:
         self,
         *,
         scripts: Callable[[], Session],
-        find: Callable[[str], Document],
+        find: Callable[[str], Found],
         blobs: Blobs,
         memories: Memories,
         timezone: str = "UTC",
@@ -125,6 +145,9 @@ class Reach:
         python: bool = False,
         run_key: str = "",
         depth: int = 0,
+        begin: Begin | None = None,
+        aside: Aside | None = None,
+        bounds: Bounds = Bounds(),  # noqa: B008  (it cannot change)
     ) -> None:
         self.scripts = scripts
         self.find = find
@@ -140,6 +163,9 @@ class Reach:
         self.python = python
         self.run_key = run_key or secrets.token_hex(16)
         self.depth = depth
+        self.begin = begin
+        self.aside = aside or Aside()
+        self.bounds = bounds
         self._door: Door | None = None
 
     async def close(self) -> None:
@@ -175,49 +201,65 @@ class Reach:
             )
         return await run_python(source, items, each=each)
 
+    async def run_sql(
+        self, query: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        """Run one SELECT over tables of JSON objects, in its own confined process."""
+        return await run_sql(query, tables)
+
     # -- other workflows -------------------------------------------------------------------------
 
     async def run_workflow(
         self, which: Mapping[str, Any], items: Items, *, wait: bool, parent: Context
     ) -> Items:
-        """Run another workflow inside this one; returns what its last node gave."""
+        """Run another workflow inside this one; returns what its last node gave.
+
+        Without `wait` a kept one becomes an execution of its own where there is a database, and
+        any other runs beside this one; either way what it was given comes back at once.
+        """
         if self.depth >= DEEPEST:
             raise NodeError(
                 f"Workflows run inside one another {DEEPEST} deep: probably one calls itself."
             )
-        document = await sync_to_async(self._document)(which)
-        start = next(
-            (
-                name
-                for name, spec in document.nodes.items()
-                if spec.short_type == "executeWorkflowTrigger" and not spec.disabled
-            ),
-            "",
-        )
+        found = await sync_to_async(self._found)(which, parent)
+        if not wait:
+            if self.begin is not None and found.pk is not None:
+                await self.begin(found.pk, items, key=self._inner_key(items, parent))
+            else:
+                self.aside.start(parent.node.name, self._run_inside(found, items, parent))
+            return items
+        outcome = await self._run_inside(found, items, parent)
+        try:
+            if words := _failure(outcome):
+                raise NodeError(words)
+            last = outcome.steps[-1].outputs if outcome.steps else []
+            return list(last[0] or ()) if last else []
+        finally:
+            outcome.close()
+
+    async def _run_inside(self, found: Found, items: Items, parent: Context) -> Outcome:
         inner = Reach(
-            scripts=self.scripts, find=self.find, blobs=self.blobs, memories=self.memories,
+            scripts=self.scripts, find=self.find, blobs=self.blobs,
+            memories=self.memories.of(found.pk, found.name),
             timezone=self.timezone,
             file_roots=self.file_roots, own_folders=self.own_folders,
             policy=self.policy, python=self.python,
             run_key=self._inner_key(items, parent),
-            depth=self.depth + 1,
+            depth=self.depth + 1, begin=self.begin, aside=self.aside, bounds=self.bounds,
         )  # fmt: skip
         scripts = self.scripts()
+        document = found.document
         order = Order(
-            document, items, start=start, timezone=self.timezone, mode="production",
-            vars=parent.scope.vars, env=parent.scope.env,
+            document, items, start=trigger_of(document), timezone=self.timezone,
+            mode="production", vars=parent.scope.vars, env=parent.scope.env,
             execution={"id": parent.scope.execution.get("id", "1")},
             static=static_of(document),
         )  # fmt: skip
         try:
-            outcome = await execute(order, scripts, inner)
+            return await execute(order, scripts, inner)
         finally:
             await scripts.close()
             await inner.close()
-        try:
-            return _given_back(outcome, items, wait, parent)
-        finally:
-            outcome.close()
 
     def _inner_key(self, items: Items, parent: Context) -> str:
         """Return the key of a workflow run for these items: the same when that is repeated."""
@@ -225,9 +267,11 @@ class Reach:
         parts = (self.run_key, parent.node.name, parent.run_index, first)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
-    def _document(self, which: Mapping[str, Any]) -> Document:
+    def _found(self, which: Mapping[str, Any], parent: Context) -> Found:
         if isinstance(given := which.get("document"), Mapping):
-            return Document(given)
+            # It belongs to the node that holds it, whatever it calls itself.
+            caller = parent.scope.workflow.get("id") or parent.scope.workflow.get("name", "")
+            return Found(Document(given), name=f"{caller}/{parent.node.name}")
         try:
             return self.find(str(which.get("file") or which.get("id") or which.get("name")))
         except WhooshError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from whoosh_site.core import manual
-from workflows.engine.node import Node
+from workflows.engine.node import Differing, Node
 from workflows.engine.parameters import Field
 from workflows.nodes import shelf
 
@@ -59,7 +59,15 @@ def _node(node: type[Node]) -> str:
     if node.unsupported:
         lines = [_wrapped(f"- {_refused(one)}", "  ") for one in node.unsupported]
         parts += ["## Not supported", "Using one of these fails and names it.", "\n".join(lines)]
+    if node.differing:
+        parts += ["## Other than in n8n", *map(_differing, node.differing)]
     return "\n\n".join(parts) + "\n"
+
+
+def _differing(one: Differing) -> str:
+    values = " or ".join(f"`{value}`" for value in one.values)
+    lines = [_wrapped(f"- {said}", "  ") for said in one.how]
+    return "\n".join([f"Where `{one.path}` is {values}:", "", *lines])
 
 
 def _refused(one: Any) -> str:

@@ -29,12 +29,35 @@ tunables.declare(
         10,
         10_000_000,
     ),
+    tunables.Tunable(
+        "executions_megabytes",
+        10_240,
+        "Size of all executions",
+        "When the data and files of ended executions take more than this together, the oldest are "
+        "deleted; 0: any size.",
+        0,
+        1_000_000_000,
+        "MB",
+    ),
+    tunables.Tunable(
+        "team_files_megabytes",
+        10_240,
+        "Files of a team",
+        "What the files of one team's executions may take together: beyond nine tenths of it the "
+        "oldest ended executions with files are deleted, and at it a node that makes a file fails; "
+        "0: any size.",
+        0,
+        1_000_000_000,
+        "MB",
+    ),
 )
 
 
 def tidy_executions() -> None:
     """Delete executions past their time, and files nobody needs any more."""
     services.delete_past(tunables.value("execution_retention"), tunables.value("executions_kept"))
+    services.delete_too_large(tunables.value("executions_megabytes") << 20)
+    services.make_room_for_files(tunables.value("team_files_megabytes") << 20)
 
 
 queue.every(60, "workflows.tasks.tidy_executions")

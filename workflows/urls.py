@@ -34,7 +34,7 @@ urlpatterns = [
     path("executions/<int:pk>/", views_executions.execution_detail, name="execution"),
     path("executions/<int:pk>/file/", views_executions.execution_file, name="execution-file"),
     re_path(
-        r"^executions/(?P<pk>\d{1,18})/(?P<step>cancel|retry|retry-newest|from|again|delete)/$",
+        r"^executions/(?P<pk>\d{1,18})/(?P<step>cancel|retry|retry-newest|from|again|keep|unkeep|delete)/$",
         views_executions.execution_deed,
         name="execution-deed",
     ),

@@ -78,6 +78,8 @@ def execution_detail(request: HttpRequest, pk: int) -> HttpResponse:
     wanted = Wanted.of(request.GET, execution)
     context: dict[str, Any] = {"execution": execution, "wanted": wanted}
     context["advice"] = ADVICE.get(execution.state, "")
+    if part in ("", "facts"):
+        context["children"] = execution.children.order_by("pk").values_list("pk", flat=True)[:20]
     if part in ("", "nodes"):
         context |= rows_of(execution)
     if part in ("", "graph"):
@@ -90,6 +92,7 @@ def execution_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "may_run": may(Actor.of(request), "execution.start", [execution.team_id]),
             "may_delete": may(Actor.of(request), "execution.delete", [execution.team_id]),
             "outdated": newest is not None and newest != execution.version_id,
+            "may_keep": may(Actor.of(request), "execution.keep", [execution.team_id]),
             "retries": execution.retries.order_by("pk")[:20],
         }
     return page(request, "workflows/execution.html", context)
@@ -114,7 +117,7 @@ def execution_file(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def execution_deed(request: HttpRequest, pk: int, step: str) -> HttpResponse:
-    """Cancel, retry with the same or the newest version, run from a node or the start, delete."""
+    """Cancel, retry (with the newest version), run from a node or the start, keep, delete."""
     execution = get_object_or_404(Execution.objects.visible_to(request.user).whole(), pk=pk)
     by = Actor.of(request)
     with _told(request):
@@ -125,6 +128,8 @@ def execution_deed(request: HttpRequest, pk: int, step: str) -> HttpResponse:
             services.delete_execution(execution, by=by)
             messages.success(request, f"Execution {pk} is deleted.")
             return redirect(f"{reverse('executions')}?workflow={execution.workflow_id}")
+        elif step in ("keep", "unkeep"):
+            services.keep_execution(execution, kept=step == "keep", by=by)
         elif step == "again":
             return redirect(services.run_again(execution, by=by))
         else:

@@ -50,7 +50,8 @@ class BriefExecutionSerializer(serializers.ModelSerializer[Execution]):
         model = Execution
         fields = [
             "id", "status", "workflow", "name", "version", "source", "started_by", "retry_of",
-            "created_at", "started_at", "finished_at", "ms", "due_at", "waits_for", "error",
+            "parent", "kept", "stored_bytes", "created_at", "started_at", "finished_at",
+            "ms", "due_at", "waits_for", "error",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -65,7 +66,8 @@ class ExecutionSerializer(BriefExecutionSerializer):
 
     class Meta(BriefExecutionSerializer.Meta):
         fields = [
-            *BriefExecutionSerializer.Meta.fields, "start", "until", "pins", "nodes", "warnings",
+            *BriefExecutionSerializer.Meta.fields, "start", "until", "pins", "children", "nodes",
+            "warnings",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -92,6 +94,12 @@ class RunSerializer(Strict):
     def validate_input(self, value: Any) -> Any:
         """Return items; raises BadInput."""
         return services.read_items(value)
+
+
+class KeptSerializer(Strict):
+    """Whether a run stays, however old or large it is."""
+
+    kept = serializers.BooleanField()
 
 
 class StartedSerializer(serializers.Serializer[Any]):

@@ -95,6 +95,7 @@ class ExecutionViewSet(ReadView):
         "data": "execution.view",
         "cancel": "execution.start",
         "retry": "execution.start",
+        "keep": "execution.keep",
         "destroy": "execution.delete",
     }
 
@@ -143,6 +144,16 @@ class ExecutionViewSet(ReadView):
         wish = shapes.RetrySerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         return started(services.retry_execution(execution, by=self.actor, **wish.validated_data))
+
+    @extend_schema(request=shapes.KeptSerializer, responses=shapes.ExecutionSerializer)
+    @action(detail=True, methods=["post"])
+    def keep(self, request: Request, pk: str) -> Response:
+        """Let it stay however old or large it is, or no longer."""
+        execution = self.get_object()
+        wish = shapes.KeptSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        services.keep_execution(execution, by=self.actor, **wish.validated_data)
+        return self._shown(execution)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:

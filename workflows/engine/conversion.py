@@ -8,6 +8,7 @@ from typing import Any
 
 import pyjson5
 
+from workflows.engine.bounds import vet_values
 from workflows.engine.moments import moment
 from workflows.engine.values import UNDEFINED, DateText, DateTimeText
 
@@ -130,7 +131,9 @@ def parsed(value: str) -> Any:
 
     Raises:
         NotConverted: it is neither.
+        NodeError: it holds more values than are read at once.
     """
+    vet_values(value, "The text")
     try:
         return json.loads(value)
     except (ValueError, RecursionError):

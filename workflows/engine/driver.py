@@ -265,14 +265,20 @@ class Driver:
 
     async def _once(self, work: Work) -> Outputs:
         if not work.in_pieces:
-            return await self._work(work, work.arrived(), 0)
+            whole_output = await self._work(work, work.arrived(), 0)
+            self._vet(whole_output)
+            return whole_output
         whole = work.inputs[0] or ()
         outputs: list[Stored] = []
         for first in range(0, len(whole), CHUNK):
             given = arriving(whole[first : first + CHUNK], 0)
             _append(self.store, outputs, await self._work(work, [given], first), first)
+            self._vet(list(outputs))
             await asyncio.sleep(0)  # others have work too
         return list(outputs)
+
+    def _vet(self, outputs: Outputs) -> None:
+        self.around.outside.bounds.vet_items(sum(len(items or ()) for items in outputs))
 
     async def _work(self, work: Work, inputs: list[Items | None], first: int) -> Outputs:
         """Let the node work on these inputs, which are a piece where `first` is not 0."""

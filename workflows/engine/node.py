@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, cast
 
+from workflows.engine.bounds import Bounds
 from workflows.engine.document import CONTINUE, OUTPUT, NodeSpec
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
@@ -38,6 +39,7 @@ class Outside(Protocol):
     own_folders: Sequence[str]  # of the product itself: never open, unless a root lies inside one
     python: bool  # whether Python code may run
     run_key: str  # the same whenever this run is gone through again, and no other run's
+    bounds: Bounds  # how much one run of a node may make
 
     async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
         """Store bytes; returns the record that goes into an item's `binary`."""
@@ -59,6 +61,12 @@ class Outside(Protocol):
 
     async def run_python(self, source: str, items: Items, *, each: bool) -> CodeResult:
         """Run Python in its own confined process."""
+        ...
+
+    async def run_sql(
+        self, query: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        """Run one SELECT over tables of JSON objects, confined likewise; returns its rows."""
         ...
 
     async def recall(self, scope: str, keys: Sequence[str]) -> set[str]:
@@ -227,6 +235,15 @@ class Unsupported:
     why: str = "is not supported"
 
 
+@dataclass(frozen=True)
+class Differing:
+    """What a parameter value does otherwise than in n8n: told where the document is imported."""
+
+    path: str
+    values: tuple[Any, ...]
+    how: tuple[str, ...]  # sentences, one a difference
+
+
 class Node:
     """A node type. One file each on the shelf; no state of its own."""
 
@@ -238,6 +255,7 @@ class Node:
     versions: ClassVar[tuple[float, ...]] = (1,)
     fields: ClassVar[tuple[Field, ...]] = ()
     unsupported: ClassVar[tuple[Unsupported, ...]] = ()
+    differing: ClassVar[tuple[Differing, ...]] = ()
     credentials: ClassVar[tuple[str, ...]] = ()
     input_names: ClassVar[tuple[str, ...]] = ("main",)
     output_names: ClassVar[tuple[str, ...]] = ("main",)

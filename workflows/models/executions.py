@@ -67,6 +67,7 @@ class Execution(Leased):
         API = "api", "API"
         COMMAND = "command", "Command line"
         RETRY = "retry", "Retry"
+        WORKFLOW = "workflow", "Workflow"
 
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="executions")
@@ -78,6 +79,20 @@ class Execution(Leased):
     )
     retry_of = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries"
+    )
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children",
+        help_text="The run that started it and went on",
+    )  # fmt: skip
+    parent_key = models.CharField(
+        max_length=32, blank=True, help_text="Which step of the parent: repeated, it starts nothing"
+    )
+    depth = models.PositiveSmallIntegerField(
+        default=0, help_text="How many runs started one another before it"
+    )
+    kept = models.BooleanField(default=False, help_text="Stays, however old or large it is")
+    stored_bytes = models.PositiveBigIntegerField(
+        default=0, help_text="What its data and files take"
     )
     input_text = models.TextField(blank=True, help_text="The items it starts with, as JSON")
     start_node = models.CharField(max_length=200, blank=True)
@@ -109,6 +124,13 @@ class Execution(Leased):
             models.Index(fields=["workflow", "-id"], name="execution_workflow"),
             models.Index(fields=["finished_at"], name="execution_finished"),
         ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["parent", "parent_key"],
+                condition=models.Q(parent__isnull=False),
+                name="execution_started_once",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"execution {self.pk} of {self.workflow}"
@@ -121,6 +143,11 @@ class Execution(Leased):
     def ended(self) -> bool:
         """Whether the state is final."""
         return self.state not in OPEN
+
+    @property
+    def mode(self) -> str:
+        """What expressions read as `$execution.mode`: only what a person starts is a test."""
+        return "production" if self.source == self.Source.WORKFLOW else "test"
 
     @property
     def shown_state(self) -> str:
@@ -146,11 +173,13 @@ class Execution(Leased):
 
     @property
     def lineage(self) -> list[int]:
-        """Its id, and those of the runs it goes on from: their files are its files too."""
-        found, last = [self.pk], self.retry_of_id
-        while last is not None and last not in found and len(found) < LONGEST_LINE:
-            found.append(last)
-            last = Execution.objects.filter(pk=last).values_list("retry_of", flat=True).first()
+        """Its id, and those of the runs it has its items from: their files are its files too."""
+        found, new = [self.pk], [self.retry_of_id, self.parent_id]
+        while new and len(found) < LONGEST_LINE:
+            more = [pk for pk in dict.fromkeys(new) if pk is not None and pk not in found]
+            found += more
+            rows = Execution.objects.filter(pk__in=more).order_by("pk")
+            new = [pk for pair in rows.values_list("retry_of", "parent") for pk in pair]
         return found
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from django.db import models
 from django.db.models import Max, Sum
+from django.db.models.functions import Length
 
 from workflows.engine.run import Step, read_steps
 from workflows.engine.values import pack, unpack
@@ -54,6 +55,11 @@ class KeptSteps:
     def size(self) -> int:
         """Bytes before compression; 0 while nothing is kept."""
         return self.rows.aggregate(all=Sum("size"))["all"] or 0
+
+    @property
+    def length(self) -> int:
+        """Bytes it takes, pressed."""
+        return self.rows.aggregate(all=Sum(Length("blob")))["all"] or 0
 
     @property
     def next_number(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from workflows.engine.document import Document, NodeSpec
-from workflows.engine.node import Node, Unsupported
+from workflows.engine.node import Differing, Node, Unsupported
 from workflows.n8n import graphs, ports
 from workflows.n8n.findings import ERROR, NOTE, WARNING, Finding
 from workflows.n8n.texts import CheckSyntax, look_into
@@ -147,6 +147,10 @@ def _declared(document: Document, spec: NodeSpec, kind: type[Node]) -> Iterator[
         if (value := _used(one, spec.parameters)) is not MISSING:
             shown = f" = {value!r}" if one.values else ""
             yield Finding(ERROR, f"The parameter {one.path}{shown} {one.why}.", spec.name)
+    for other in kind.differing:
+        if (value := _used(other, spec.parameters)) is not MISSING:
+            said = f"{other.path} = {value!r} differs from n8n. {' '.join(other.how)}"
+            yield Finding(NOTE, said, spec.name)
 
 
 def _inputs(document: Document, spec: NodeSpec, kind: type[Node]) -> Iterator[Finding]:
@@ -172,8 +176,8 @@ def _inputs(document: Document, spec: NodeSpec, kind: type[Node]) -> Iterator[Fi
         yield Finding(WARNING, said, spec.name)
 
 
-def _used(one: Unsupported, parameters: Mapping[str, Any]) -> Any:
-    """Return the value of an unsupported parameter that is used, or MISSING."""
+def _used(one: Unsupported | Differing, parameters: Mapping[str, Any]) -> Any:
+    """Return the value of a declared parameter that is used, or MISSING."""
     for value in _at(parameters, one.path.split(".")):
         if one.values and value in one.values:
             return value

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from workflows.engine.bounds import vet_values
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.node import Context, Node
@@ -99,6 +100,7 @@ def _moved(data: bytes, operation: str, options: dict[str, Any]) -> Any:
     if operation == "fromJson":
         if not words.strip():
             return {}
+        vet_values(words, "The file")
         try:
             return orjson.loads(words)
         except ValueError as error:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from whoosh_site.core.errors import WhooshError
@@ -15,7 +16,7 @@ from workflows.nodes import shelf
 from workflows.nodes.web import making
 from workflows.nodes.web.answers import Got, headers_of, items_of
 from workflows.nodes.web.making import ACCEPT, Taking, whole
-from workflows.nodes.web.pages import Pages
+from workflows.nodes.web.pages import Pages, Taken
 from workflows.nodes.web.parameters import CREDENTIALS, NEW, OLD, OLD_CREDENTIALS
 from workflows.nodes.web.request import Request
 
@@ -55,7 +56,7 @@ class HttpRequest(Node):
         """Send the requests in batches; the items come in the order of those that asked."""
         size, pause = _batching(context)
         made: list[Items | NodeError] = []
-        gates = Gates()
+        gates = Gates(Taken(context.outside.bounds))
         count = len(context.items)
         for first in range(0, count, size):
             if first and pause:
@@ -87,11 +88,12 @@ def _batching(context: Context) -> tuple[int, float]:
 class Gates:
     """How many requests of a node are under way: some, and of those with large answers one."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Taken) -> None:
+        self.taken = taken
         self.any = asyncio.Semaphore(AT_ONCE)
         self.large = asyncio.Semaphore(1)
 
-    async def read(self, answer: Answer) -> bytes:
+    async def read(self, answer: Answer, *, paged: bool) -> bytes:
         """Return a whole body; the memory of all answers together stays bounded."""
         pieces, size = [], 0
         held = False
@@ -99,12 +101,23 @@ class Gates:
             async for piece in answer.chunks():
                 pieces.append(piece)
                 size += len(piece)
+                if paged:
+                    self.taken.piece(len(piece))
                 if size > LARGE and not held:
                     held = await self.large.acquire()
             return b"".join(pieces)
         finally:
             if held:
                 self.large.release()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request: its idempotency key, if it has one, and whether it is one page of several."""
+
+    request: Request
+    key: str
+    paged: bool
 
 
 async def _answered(context: Context, index: int, gates: Gates) -> Items | NodeError:
@@ -125,12 +138,17 @@ async def _items(context: Context, index: int, one: Item, gates: Gates) -> Items
     options = context.value("options", index, {}) or {}
     keyed = options.get("idempotencyKey", True) is not False
 
-    async def send(page: Request, number: int) -> Got:
-        key = _step_key(context, index, number) if keyed else ""
-        return await _sent(context, page, taking, key, gates)
-
     pages = (options.get("pagination") or {}).get("pagination") or {}
-    if pages and pages.get("paginationMode") != "off":
+    paged = bool(pages) and pages.get("paginationMode") != "off"
+
+    async def send(page: Request, number: int) -> Got:
+        if paged:
+            gates.taken.page()
+        key = _step_key(context, index, number) if keyed else ""
+        sent = Sent(page, key, paged=paged)
+        return await _sent(context, sent, taking, gates)
+
+    if paged:
         answers = await Pages(context, index, pages, taking).all(request, send)
     else:
         answers = [await send(request, 0)]
@@ -139,7 +157,8 @@ async def _items(context: Context, index: int, one: Item, gates: Gates) -> Items
     return [made for got in answers for made in await items_of(context, index, one, got, taking)]
 
 
-async def _sent(context: Context, request: Request, taking: Taking, key: str, gates: Gates) -> Got:
+async def _sent(context: Context, sent: Sent, taking: Taking, gates: Gates) -> Got:
+    request, key = sent.request, sent.key
     headers = {"accept": ACCEPT[taking.form], "user-agent": "WHOOSH"}
     content = None
     if request.body is not None:
@@ -165,7 +184,7 @@ async def _sent(context: Context, request: Request, taking: Taking, key: str, ga
             limits=limits,
         )
         async with opened as answer:
-            body = await gates.read(answer)
+            body = await gates.read(answer, paged=sent.paged)
             return Got(answer.status, headers_of(answer.headers), body, answer.url)
     except WhooshError as error:
         failure = NodeError(error.message)

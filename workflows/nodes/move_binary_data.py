@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from workflows.engine.bounds import vet_values
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.node import Context, Node
@@ -100,6 +101,7 @@ async def _to_json(context: Context, index: int, one: Item) -> Item | None:
 
 
 def _parsed(words: str) -> Any:
+    vet_values(words, "The file")
     try:
         return orjson.loads(words)
     except ValueError as error:

@@ -30,7 +30,15 @@ from workflows.services.importing import (
     import_workflows,
     read_workflows,
 )
-from workflows.services.keeping import delete_execution, delete_past, find_step, open_file
+from workflows.services.keeping import (
+    delete_execution,
+    delete_past,
+    delete_too_large,
+    find_step,
+    keep_execution,
+    make_room_for_files,
+    open_file,
+)
 from workflows.services.previewing import forget_previews, preview_expression
 from workflows.services.resuming import resume_execution
 from workflows.services.running import Given, calm_collector, find_document, run_document
@@ -76,6 +84,7 @@ __all__ = [
     "decide_approval",
     "delete_execution",
     "delete_past",
+    "delete_too_large",
     "delete_workflow",
     "diff_versions",
     "execution_canceled",
@@ -92,6 +101,8 @@ __all__ = [
     "find_workflow",
     "forget_previews",
     "import_workflows",
+    "keep_execution",
+    "make_room_for_files",
     "name_version",
     "open_file",
     "parse_items",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import Any, Self
 
@@ -13,23 +13,26 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from whoosh_site.core import audit, leases
-from whoosh_site.core.actor import Actor
-from whoosh_site.core.errors import BadInput, Conflict
+from whoosh_site.core import audit, leases, tunables
+from whoosh_site.core.actor import SYSTEM, Actor
+from whoosh_site.core.errors import BadInput, Conflict, WhooshError
 from whoosh_site.core.leases import QUARANTINED, Lease
 from whoosh_site.core.permissions import demand
 from workflows.allowed import environment, python_for, variables_of
 from workflows.binary import Binaries
+from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
 from workflows.engine.run import Ready, Step
 from workflows.engine.values import dumps
 from workflows.execute import TOO_DEEP, Outcome
 from workflows.live import tell_execution
-from workflows.models import Execution, Workflow, WorkflowVersion
+from workflows.models import Execution, KeptSteps, Workflow, WorkflowVersion
 from workflows.models.executions import CANCELED, OPEN, SUCCESS
 from workflows.n8n.findings import storable
+from workflows.reach import DEEPEST, trigger_of
 from workflows.services.approvals import withdraw_approvals
 from workflows.services.checkpoints import LARGEST_DATA, Checkpoints, LeaseLost
+from workflows.services.figures import add_figures, all_figures, figures_of
 from workflows.services.memories import WorkflowMemory
 from workflows.services.parking import park_execution
 from workflows.services.running import TEAM, Given, find_of_team, run_document
@@ -76,10 +79,10 @@ def start_execution(
     text = dumps(items).decode() if items else ""
     if len(text) > LARGEST_INPUT:
         raise BadInput(f"input: {len(text)} characters; {LARGEST_INPUT} are allowed.")
-    execution = Execution.objects.create(
-        team_id=workflow.team_id,
-        workflow=workflow,
-        version=version,
+    return _queue(
+        workflow,
+        version,
+        by=by,
         source=source,
         started_by=by.user,
         retry_of=retry_of,
@@ -89,10 +92,55 @@ def start_execution(
         from_node=anew,
         pins=pins,
     )
+
+
+def _queue(workflow: Workflow, version: WorkflowVersion, *, by: Actor, **fields: Any) -> Execution:
+    execution = Execution.objects.create(
+        team_id=workflow.team_id, workflow=workflow, version=version, **fields
+    )
     audit.record(by, "started", execution, {"version": version.number})
     tell_execution(execution)
     leases.wake()
     return execution
+
+
+@transaction.atomic
+def start_from(parent: Execution, workflow: int, items: Items, *, key: str) -> None:
+    """Queue a run that another run starts and does not wait for; the same key starts it once.
+
+    It acts for whoever started the parent, in the parent's team.
+
+    Raises:
+        BadInput: too much input, or too many runs that started one another.
+    """
+    if parent.depth >= DEEPEST:
+        raise BadInput(
+            f"Workflows started one another {DEEPEST} times: probably one starts itself."
+        )
+    if parent.children.filter(parent_key=key).exists():
+        return
+    rows = Workflow.objects.select_related("current")
+    row = rows.get(pk=workflow, team=parent.team_id, current__isnull=False)
+    given = [{name: one[name] for name in ("json", "binary") if name in one} for one in items]
+    text = dumps(given).decode()
+    if len(text) > LARGEST_INPUT:
+        raise BadInput(
+            f"The items for {row} are {len(text)} characters; {LARGEST_INPUT} are allowed for a "
+            "workflow that is not waited for. Hand it less, or wait for it."
+        )
+    _queue(
+        row,
+        row.current,
+        by=SYSTEM,
+        source=Execution.Source.WORKFLOW,
+        started_by=parent.started_by,
+        parent=parent,
+        parent_key=key,
+        depth=parent.depth + 1,
+        input_text=text,
+        start_node=trigger_of(row.current.document),
+    )
+    tell_execution(parent)
 
 
 def retry_execution(
@@ -216,46 +264,6 @@ class Progress:
             tell_execution(self.execution)
 
 
-def figures_of(figures: dict[str, dict[str, Any]], node: str) -> dict[str, Any]:
-    """Return the figures of a node, begun if need be."""
-    begun = {"name": storable(node), "runs": 0, "given": 0, "items": 0, "ms": 0.0}
-    return figures.setdefault(node, begun | {"failed": False, "running": False})
-
-
-def all_figures(
-    steps: Sequence[Step], first: int, waiting: Step | None = None
-) -> list[dict[str, Any]]:
-    """Return the figures of all nodes that ran, and of one that waits.
-
-    `first` counts the items the run started with.
-    """
-    figures: dict[str, dict[str, Any]] = {}
-    outputs = {(step.node, step.index): step.outputs for step in steps}
-    for place, step in enumerate([*steps, *([waiting] if waiting else [])]):
-        if step is waiting:
-            figures_of(figures, step.node)["running"] = True
-        else:
-            add_figures(figures, step)
-        for source in step.sources:
-            if source is not None:
-                given = outputs.get((source.node, source.run), [])
-                count = len(given[source.output] or ()) if source.output < len(given) else 0
-            else:
-                count = 0 if place else first
-            figures[step.node]["given"] += count
-    return list(figures.values())
-
-
-def add_figures(figures: dict[str, dict[str, Any]], step: Step) -> None:
-    """Add a step to the figures of its node: runs, items it gave, milliseconds, failure."""
-    found = figures_of(figures, step.node)
-    found["runs"] += 1
-    found["items"] += step.count
-    found["ms"] = round(found["ms"] + step.ms, 2)
-    found["failed"] = found["failed"] or step.failed
-    found["running"] = False
-
-
 async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: float = 0.0) -> None:
     """Carry a claimed execution to its end. `limit` is in seconds; see `Given`."""
     execution = await sync_to_async(_begun)(lease)
@@ -273,7 +281,9 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         pins=execution.pins,
         timezone=timezone,
         limit=limit,
-        execution={"id": str(execution.pk), "mode": "test"},
+        execution={"id": str(execution.pk)},
+        mode=execution.mode,
+        depth=execution.depth,
         workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
         saved=saved,
         run_key=_key(execution),
@@ -287,6 +297,7 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
                 files=files,
                 memories=WorkflowMemory(execution.workflow_id),
                 find=partial(find_of_team, execution.team_id),
+                begin=partial(_begin, execution),
                 on_taken=progress.on_taken,
                 on_start=progress.on_start,
                 on_step=progress.on_step,
@@ -305,6 +316,16 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         outcome.close()
 
 
+async def _begin(parent: Execution, workflow: int, items: Items, *, key: str) -> None:
+    """`workflows.reach.Begin` for the runs an execution starts."""
+    try:
+        await sync_to_async(start_from)(parent, workflow, items, key=key)
+    except WhooshError as error:
+        raise NodeError(error.message) from error
+    except Workflow.DoesNotExist:
+        raise NodeError("The workflow to start has just been deleted.") from None
+
+
 def _key(execution: Execution) -> str:
     """Return what tells this execution from every other, here and elsewhere, try after try."""
     which = f"{execution.pk} {execution.created_at.isoformat()}"
@@ -315,7 +336,12 @@ def files_of(execution: Execution) -> Binaries:
     """Return the files a run made, or has from the runs it goes on from."""
     run, *also = map(str, execution.lineage)
     owner = f"{TEAM}{execution.team_id}"
-    return Binaries(settings.VAR / "binary", owner=owner, run=run, also=also)
+    quota = tunables.value("team_files_megabytes") << 20
+    return Binaries(settings.VAR / "binary", owner=owner, run=run, also=also, quota=quota)
+
+
+def _stored(execution: Execution) -> int:
+    return KeptSteps(execution.pk).length + files_of(execution).size()
 
 
 def _allowed(execution: Execution) -> dict[str, Any]:
@@ -381,8 +407,9 @@ def _ended(
     if checkpoints.too_much and outcome.woken is None:
         words = f"What its nodes gave is not kept: more than {LARGEST_DATA >> 20} MB."
         warnings.append({"node": "", "message": words})
+    kept = {"warnings": warnings, "stored_bytes": _stored(execution)}
     if outcome.parked is not None and outcome.woken is not None:
-        park_execution(lease, execution, outcome.parked, outcome.woken, part, warnings=warnings)
+        park_execution(lease, execution, outcome.parked, outcome.woken, part, **kept)
     else:
         error = outcome.error or {}
         lease.finish(
@@ -391,7 +418,7 @@ def _ended(
             error=storable(str(error.get("message", ""))),
             error_node=storable(str(error.get("node", "")))[:LONGEST_NAME],
             parked={},
-            warnings=warnings,
+            **kept,
         )
     tell_execution(execution)
 
@@ -400,7 +427,10 @@ def _ended(
 def execution_canceled(lease: Lease[Execution]) -> None:
     """End a run whose coroutine was canceled because somebody asked for it."""
     execution = Execution.objects.filter(pk=lease.pk, cancel_asked=True).first()
-    if execution is not None and lease.finish(CANCELED, finished_at=timezone.now()):
+    if execution is None:
+        return
+    end = {"finished_at": timezone.now(), "stored_bytes": _stored(execution)}
+    if lease.finish(CANCELED, **end):
         tell_execution(execution)
 
 

@@ -1,12 +1,12 @@
 """What runs have left: their data and files, looked at, deleted, and tidied away."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from whoosh_site.core import audit
@@ -95,9 +95,25 @@ def forget_files(owner: str, run: str) -> None:
     Binaries(settings.VAR / "binary", owner=owner, run=run).forget()
 
 
+@transaction.atomic
+def keep_execution(execution: Execution, *, kept: bool, by: Actor) -> None:
+    """Let a run stay however old or large it is, or no longer.
+
+    Raises:
+        Forbidden: the caller may not.
+    """
+    demand(by, "execution.keep", [execution.team_id])
+    if Execution.objects.filter(pk=execution.pk).exclude(kept=kept).update(kept=kept):
+        audit.record(by, "kept" if kept else "no longer kept", execution)
+        tell_execution(execution)
+
+
 def delete_past(days: int, most: int) -> None:
-    """Delete ended runs older than this, and the oldest beyond so many; a batch at a time."""
-    ended = Execution.objects.exclude(state__in=OPEN)
+    """Delete ended runs older than this, and the oldest beyond so many; a batch at a time.
+
+    Those somebody keeps stay, and do not count.
+    """
+    ended = _passing()
     oldest = timezone.now() - timedelta(days=days)
     _delete_all(lambda: ended.filter(finished_at__lt=oldest))
     newest = ended.order_by("-pk").values_list("pk", flat=True)
@@ -107,8 +123,69 @@ def delete_past(days: int, most: int) -> None:
     forget_orphans()
 
 
+def delete_too_large(most: int) -> None:
+    """Delete the oldest ended runs while all of them take more than so many bytes; 0: never."""
+    ended = _passing().filter(stored_bytes__gt=0)
+    excess = (ended.aggregate(sum=Sum("stored_bytes"))["sum"] or 0) - most
+    if not most or excess <= 0:
+        return
+    oldest: list[tuple[int, int]] = []
+    for pk, team, size in ended.order_by("pk").values_list("pk", "team_id", "stored_bytes"):
+        if excess <= 0:
+            break
+        oldest.append((pk, team))
+        excess -= size
+    _delete(oldest)
+
+
+def make_room_for_files(quota: int) -> None:
+    """Delete the oldest ended runs with files of teams that are near their quota; 0: of none.
+
+    What somebody keeps, or has not ended, takes its room: where that alone is too much nothing is
+    deleted, and nodes that make files fail.
+    """
+    folder = settings.VAR / "binary"
+    teams = sorted({owner for owner, _, _ in binary.runs(folder)}) if quota else []
+    for owner in teams:
+        team = owner.removeprefix(TEAM)
+        if not (owner.startswith(TEAM) and team.isdecimal()):
+            continue
+        sizes = binary.sizes(folder / owner)
+        excess = sum(sizes.values()) - quota * 9 // 10
+        if excess <= 0:
+            continue
+        pks = sorted(int(run) for run, size in sizes.items() if size and run.isdecimal())
+        ended = sorted(_passing_among(pks))
+        if excess > sum(sizes[str(pk)] for pk in ended):
+            continue
+        oldest: list[tuple[int, int]] = []
+        for pk in ended:
+            if excess <= 0:
+                break
+            oldest.append((pk, int(team)))
+            excess -= sizes[str(pk)]
+        _delete(oldest)
+
+
+def _passing() -> QuerySet[Execution]:
+    """Return the runs that go when there is no room: they have ended, and nobody keeps them."""
+    return Execution.objects.exclude(state__in=OPEN).filter(kept=False)
+
+
+def _passing_among(pks: Sequence[int]) -> Iterator[int]:
+    for at in range(0, len(pks), 500):
+        yield from _passing().filter(pk__in=pks[at : at + 500]).values_list("pk", flat=True)
+
+
 def _delete_all(rows: Callable[[], QuerySet[Execution]]) -> None:
     while batch := list(rows().order_by("pk").values_list("pk", "team_id")[:AT_ONCE]):
+        _delete(batch)
+
+
+def _delete(rows: Sequence[tuple[int, int]]) -> None:
+    """Delete runs (ids, and those of their teams) with their files, a batch at a time."""
+    for at in range(0, len(rows), AT_ONCE):
+        batch = rows[at : at + AT_ONCE]
         Execution.objects.filter(pk__in=[pk for pk, _ in batch]).delete()
         for pk, team in batch:
             forget_files(f"{TEAM}{team}", str(pk))

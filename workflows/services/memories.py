@@ -12,10 +12,20 @@ AT_ONCE = 500
 
 
 class WorkflowMemory:
-    """`workflows.reach.Memories` in the database, for one workflow."""
+    """`workflows.remembering.Memories` in the database, for one workflow.
 
-    def __init__(self, workflow_id: int) -> None:
+    `inside` names a document without a row that runs inside it.
+    """
+
+    def __init__(self, workflow_id: int, inside: str = "") -> None:
         self.workflow_id = workflow_id
+        self.inside = inside
+
+    def of(self, workflow: int | None, name: str) -> "WorkflowMemory":
+        """Return those of another workflow; one without a row has its own part of this one's."""
+        if workflow is not None:
+            return WorkflowMemory(workflow)
+        return WorkflowMemory(self.workflow_id, f"{self.inside}{name}\n")
 
     async def recall(self, scope: str, keys: Sequence[str]) -> set[str]:
         """Return which keys are known."""
@@ -35,7 +45,10 @@ class WorkflowMemory:
         await sync_to_async(self._rows(scope).delete)()
 
     def _rows(self, scope: str) -> QuerySet[Remembered]:
-        return Remembered.objects.filter(workflow_id=self.workflow_id, scope=digest(scope))
+        return Remembered.objects.filter(workflow_id=self.workflow_id, scope=self._scope(scope))
+
+    def _scope(self, scope: str) -> str:
+        return digest(self.inside + scope)
 
     def _recall(self, scope: str, keys: Sequence[str]) -> set[str]:
         by_digest = {digest(key): key for key in keys}
@@ -48,7 +61,10 @@ class WorkflowMemory:
     def _remember(self, scope: str, keys: Sequence[str], most: int) -> None:
         rows = [
             Remembered(
-                workflow_id=self.workflow_id, scope=digest(scope), digest=digest(key), value=key
+                workflow_id=self.workflow_id,
+                scope=self._scope(scope),
+                digest=digest(key),
+                value=key,
             )
             for key in dict.fromkeys(keys)
         ]

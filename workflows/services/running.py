@@ -3,7 +3,7 @@
 import gc
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from whoosh_site.core.errors import BadInput, NotFound
-from workflows.allowed import policy
+from workflows.allowed import bounds, policy
 from workflows.binary import Binaries
 from workflows.engine.document import Document
 from workflows.engine.driver import Saved
@@ -19,7 +19,8 @@ from workflows.engine.items import Items
 from workflows.execute import Order, Outcome, execute, static_of
 from workflows.models import Workflow
 from workflows.n8n.reading import read_one, shortened
-from workflows.reach import Memories, ProcessMemory, Reach
+from workflows.reach import Begin, Found, Reach
+from workflows.remembering import Memories, ProcessMemory
 from workflows.scripts.session import Session
 from workflows.services.finding import find_workflow
 
@@ -46,6 +47,8 @@ class Given:
     env: Mapping[str, str] = field(default_factory=dict)
     python: bool = False
     run_key: str = ""  # the same for every try of one execution
+    mode: str = "test"  # or production
+    depth: int = 0  # how many workflows it runs inside of
 
 
 async def run_document(
@@ -54,35 +57,55 @@ async def run_document(
     *,
     files: Binaries | None = None,
     memories: Memories | None = None,
-    find: Callable[[str], Document] | None = None,
+    find: Callable[[str], Found] | None = None,
+    begin: Begin | None = None,
     **hooks: Any,
 ) -> Outcome:
     """Run a document to its end; what goes wrong in it is told by the outcome.
 
     Without `files` what it makes is deleted at the end. `find` gives the workflows it may run
-    inside itself; any workflow and any file when it is left out. `hooks`: see `execute`.
+    inside itself; any workflow and any file when it is left out. `begin` starts those it does not
+    wait for; without it they run here beside it, and it ends with them. `hooks`: see `execute`.
     """
     blobs = files or Binaries(settings.VAR / "binary", owner=LOOSE, run=secrets.token_hex(8))
     reach = Reach(
         scripts=Session,
-        find=find or find_document,
+        find=find or find_anything,
         blobs=blobs,
-        memories=memories or _memories,
+        memories=memories or _memories.of(None, document.id or document.name),
         timezone=given.timezone or settings.TIME_ZONE,
         file_roots=settings.FILE_ROOTS,
         own_folders=[str(settings.VAR), str(settings.ROOT)],
         policy=await sync_to_async(policy)(),
+        bounds=await sync_to_async(bounds)(),
         python=given.python,
         run_key=given.run_key,
+        depth=given.depth,
+        begin=begin,
     )
-    order = Order(
+    scripts = Session()
+    try:
+        outcome = await execute(_order(document, given), scripts, reach, **hooks)
+        aside = await reach.aside.ended(given.limit or document.time_limit)
+        return replace(outcome, warnings=[*outcome.warnings, *aside])
+    finally:
+        await reach.aside.stop()
+        await scripts.close()
+        await reach.close()
+        if files is None:
+            blobs.forget()
+
+
+def _order(document: Document, given: Given) -> Order:
+    return Order(
         document=document,
         items=given.items,
         start=given.start,
         until=given.until,
         pins=given.pins,
-        timezone=reach.timezone,
+        timezone=given.timezone or settings.TIME_ZONE,
         limit=given.limit,
+        mode=given.mode,
         static=static_of(document),
         execution=given.execution,
         workflow=given.workflow,
@@ -90,14 +113,6 @@ async def run_document(
         vars=given.vars,
         env=given.env,
     )
-    scripts = Session()
-    try:
-        return await execute(order, scripts, reach, **hooks)
-    finally:
-        await scripts.close()
-        await reach.close()
-        if files is None:
-            blobs.forget()
 
 
 def calm_collector() -> None:
@@ -116,19 +131,25 @@ def find_document(which: str) -> Document:
         BadInput: the file holds no workflow.
         NotFound: there is no such file and no such workflow.
     """
+    return find_anything(which).document
+
+
+def find_anything(which: str) -> Found:
+    """Return what `find_document` gives, with the row it stands in. Raises the same."""
     path = Path(which)
     if not path.is_file():
-        found = find_workflow(which)
-        return found.current.document if found.current else Document({})
+        row = find_workflow(which)
+        return Found(row.current.document if row.current else Document({}), row.pk)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{which} cannot be read: {error}") from None
-    return Document({"name": path.stem, **read_one(text).document})
+    document = Document({"name": path.stem, **read_one(text).document})
+    return Found(document, name=document.id or document.name)
 
 
-def find_of_team(team: int, which: str) -> Document:
-    """Return the document of a team's workflow, by n8n's id, ours or its name.
+def find_of_team(team: int, which: str) -> Found:
+    """Return a team's workflow, by n8n's id, ours or its name.
 
     Never a file, and never another team's.
 
@@ -141,5 +162,5 @@ def find_of_team(team: int, which: str) -> Document:
         wishes.insert(1, {"pk": int(which)})
     for wish in wishes if which else ():
         if (found := rows.filter(**wish).first()) is not None:
-            return found.current.document
+            return Found(found.current.document, found.pk)
     raise NotFound(f"No workflow of this team has the id or the name {which!r}.")

@@ -5,6 +5,7 @@ import pytest
 from whoosh_site.core import tunables
 from whoosh_site.core.actor import SYSTEM
 from workflows import allowed, services
+from workflows.engine.bounds import Bounds
 from workflows.engine.document import Document
 from workflows.models import Variable
 
@@ -62,3 +63,11 @@ def test_expressions_read_variables_and_allowed_environment(run):
     given = services.Given(vars={"place": "attic"}, env={"LAB_NAME": "lab"})
     outcome = run(services.run_document(document, given))
     assert outcome.last_items[0]["json"] == {"seen": "attic/lab"}
+
+
+def test_an_administrator_bounds_what_one_run_of_a_node_may_make():
+    assert allowed.bounds() == Bounds()
+    new = {"workflow_items": 5000, "workflow_pages": 3, "workflow_page_megabytes": 2}
+    for key, value in new.items():
+        tunables.change(key, value, by=SYSTEM)
+    assert allowed.bounds() == Bounds(items=5000, pages=3, page_bytes=2 * 2**20)

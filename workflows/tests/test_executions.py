@@ -13,7 +13,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import BadInput, Conflict, Forbidden, NotFound
 from whoosh_site.core.leases import Lease
 from workflows import services
-from workflows.models import Execution, ExecutionPart, Variable
+from workflows.models import Execution, ExecutionPart, KeptSteps, Variable
 from workflows.tasks import tidy_executions
 from workflows.tests.conftest import NUMBERS, chain, code, node
 
@@ -122,6 +122,16 @@ def test_what_is_nested_too_deeply_to_be_kept_ends_the_run_plainly(keep, start, 
     ended = work(start(keep(chain("T", code("Deep", deep)))))
     assert (ended.state, ended.deaths) == ("error", 0)
     assert "nested too deeply" in ended.error
+
+
+def test_a_node_gives_no_more_items_than_an_administrator_allows(keep, start, work):
+    many = "return Array.from({length: 1001}, (_, n) => ({json: {n}}))"
+    workflow = keep(chain("T", code("Many", many)))
+    assert work(start(workflow)).state == "success"
+    tunables.change("workflow_items", 1000, by=SYSTEM)
+    ended = work(start(workflow))
+    assert (ended.state, ended.error_node) == ("error", "Many")
+    assert "It gives 1,001 items; 1,000 are allowed in one run of a node" in ended.error
 
 
 def test_a_run_does_not_begin_at_a_node_that_is_not_there(keep, start, work, people):
@@ -296,6 +306,61 @@ def test_a_workflow_runs_others_of_its_team_by_id_or_name(keep, start, work, peo
         done = work(start(keep(chain("Outer", call))))
         assert done.error == ""
         assert services.find_step(done, "Call").outputs[0][0]["json"] == {"said": "inner"}
+
+
+def aside(which, **more):
+    options = {"waitForSubWorkflow": False}
+    return node("Call", "executeWorkflow", workflowId=str(which), options=options, **more)
+
+
+def test_a_workflow_nobody_waits_for_is_an_execution_of_its_own(keep, start, work, people):
+    wait = node("Wait", "wait", resume="timeInterval", amount=2, unit="hours")
+    text = chain("Inner", wait).replace("manualTrigger", "executeWorkflowTrigger")
+    inner = keep(text)
+    outer = keep(chain("Outer", aside(inner.pk), node("End", "noOp")))
+    done = work(start(outer, items=[{"json": {"n": 7}}]))
+    assert (done.state, done.error) == ("success", "")
+    assert services.find_step(done, "End").outputs[0][0]["json"] == {"n": 7}
+    child = done.children.get()
+    work(child)
+    child.refresh_from_db()
+    assert (child.workflow, child.state, child.source) == (inner, "waiting", "workflow")
+    assert (child.items, child.started_by) == ([{"json": {"n": 7}}], done.started_by)
+    Execution.objects.update(due_at=timezone.now())
+    assert work(child).state == "success"
+
+
+def test_a_run_whose_runner_died_starts_nothing_twice(keep, start, work, people):
+    inner = keep(chain("Inner").replace("manualTrigger", "executeWorkflowTrigger"))
+    outer = keep(chain("Outer", aside(inner.pk, mode="each")))
+    execution = start(outer, items=[{"json": {"n": n}} for n in range(3)])
+    work(execution)
+    again = {"state": "queued", "finished_at": None, "owner": ""}
+    Execution.objects.filter(pk=execution.pk).update(**again)
+    KeptSteps(execution.pk).rows.delete()
+    done = work(execution)
+    assert done.state == "success", done.error
+    assert sorted(one.items[0]["json"]["n"] for one in done.children.all()) == [0, 1, 2]
+
+
+def test_workflows_that_start_themselves_come_to_an_end(keep, start, work):
+    workflow = keep(chain("Self", aside("Self")))
+    work(start(workflow))
+    for _ in range(22):
+        work(Execution.objects.latest("pk"))
+    last = Execution.objects.latest("pk")
+    assert (last.depth, last.state) == (20, "error")
+    assert "probably one" in last.error
+
+
+def test_a_run_reads_the_files_of_the_run_that_started_it(keep, start, work):
+    read = node("Read", "extractFromFile", operation="fromJson")
+    inner = keep(chain("Inner", read).replace("manualTrigger", "executeWorkflowTrigger"))
+    outer = chain("Outer", node("File", "convertToFile", operation="toJson"), aside(inner.pk))
+    done = work(start(keep(outer), items=[{"json": {"n": 7}}]))
+    child = work(done.children.get())
+    assert child.error == ""
+    assert child.lineage == [child.pk, done.pk]
 
 
 @pytest.mark.parametrize("how", ["name", "id", "file"])

@@ -209,11 +209,30 @@ def test_a_waiting_run_says_what_for_until_when_and_is_canceled(api, done, keep)
     assert api("viewer", "get", path)[0] == 404
 
 
+def test_a_run_is_kept_and_no_longer(api, done, numbers):
+    path = f"{HERE}{done(numbers).pk}/"
+    status, found = api("member", "post", f"{path}keep/", {"kept": True})
+    assert (status, found["kept"], found["stored_bytes"] > 0) == (200, True, True)
+    assert api("member", "post", f"{path}keep/", {"kept": False})[1]["kept"] is False
+    assert api("member", "post", f"{path}keep/")[0] == 400
+
+
+def test_runs_that_started_one_another_name_each_other(api, done, keep):
+    inner = keep(chain("Inner"))
+    options = {"waitForSubWorkflow": False}
+    call = node("Call", "executeWorkflow", workflowId=str(inner.pk), options=options)
+    outer = done(keep(chain("Outer", call)))
+    child = outer.children.get()
+    assert api("viewer", "get", f"{HERE}{outer.pk}/")[1]["children"] == [child.pk]
+    found = api("viewer", "get", f"{HERE}{child.pk}/")[1]
+    assert (found["parent"], found["source"], found["name"]) == (outer.pk, "workflow", "Inner")
+
+
 def test_viewers_look_and_strangers_see_nothing(api, done, run, numbers):
     path = f"{HERE}{done(numbers).pk}/"
     assert run(numbers, who="viewer")[0] == 403
     assert run(numbers, who="stranger")[0] == 404
-    for verb in ("cancel", "retry"):
+    for verb in ("cancel", "retry", "keep"):
         assert api("viewer", "post", f"{path}{verb}/")[0] == 403
         assert api("stranger", "post", f"{path}{verb}/")[0] == 404
     assert api("viewer", "delete", path)[0] == 403

@@ -86,9 +86,33 @@ def test_viewers_see_runs_and_start_none(page, people, sign_in, numbers, done):
     assert "Run again" not in page("viewer", f"/executions/{run.pk}/")
     browser = sign_in(people.viewer)
     assert browser.get(f"/workflows/{numbers.pk}/run/").status_code == 403
-    for deed in ("cancel", "retry", "retry-newest", "from", "again", "delete"):
+    for deed in ("cancel", "retry", "retry-newest", "from", "again", "keep", "unkeep", "delete"):
         assert browser.post(f"/executions/{run.pk}/{deed}/").status_code == 403
     assert Execution.objects.count() == 1
+
+
+def test_a_run_is_kept_by_its_button(page, browser, done, numbers):
+    run = done(numbers)
+    assert "Do not keep" not in page("member", f"/executions/{run.pk}/")
+    browser.post(f"/executions/{run.pk}/keep/")
+    assert "Do not keep" in page("member", f"/executions/{run.pk}/")
+    assert "· kept" in page("member", "/executions/")
+    browser.post(f"/executions/{run.pk}/unkeep/")
+    run.refresh_from_db()
+    assert not run.kept
+
+
+def test_runs_that_started_one_another_link_to_each_other(page, done, keep):
+    inner = keep(chain("Inner"))
+    options = {"waitForSubWorkflow": False}
+    call = node("Call", "executeWorkflow", workflowId=str(inner.pk), options=options)
+    outer = done(keep(chain("Outer", call)))
+    child = outer.children.get()
+    assert f'href="/executions/{child.pk}/"' in page("viewer", f"/executions/{outer.pk}/")
+    text = page("viewer", f"/executions/{child.pk}/")
+    assert "started by execution" in text
+    assert f'href="/executions/{outer.pk}/"' in text
+    assert f"· started by {outer.pk}" in page("viewer", "/executions/")
 
 
 # -- the list ------------------------------------------------------------------------------------

@@ -36,6 +36,8 @@ def split_out(context: Context, *, several: bool = True) -> Items:
         if not several:
             _check_list(context, one["json"], how, index)
         missing: set[str] = set()
+        longest = splitting.longest(one, how)
+        context.outside.bounds.vet_items(len(made) + longest, "Split up, the lists give")
         made += splitting.split(one, index, how, missing)
         for name in missing:
             absent[name] = absent.get(name, 0) + 1

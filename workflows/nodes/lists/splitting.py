@@ -60,6 +60,11 @@ def split(one: Item, place: int, how: Split, missing: set[str]) -> Items:
     return [{**each, "binary": b} for each, b in zip(made, files, strict=False)] if files else made
 
 
+def longest(one: Item, how: Split) -> int:
+    """Return how many items one item splits into."""
+    return max((len(_elements(one, name, how.dots) or ()) for name in how.fields), default=0)
+
+
 def _elements(one: Item, name: str, dots: bool) -> list[Any] | None:
     if name == BINARY:
         return [{key: record} for key, record in one.get("binary", {}).items()]

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
+from workflows.engine.bounds import vet_values
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items
 from workflows.engine.node import Context
@@ -39,8 +40,6 @@ WORDS = {
 }
 MOST_TOLD = 2_000
 LARGE = 1024 * 1024
-MOST_VALUES = 2_000_000
-"""In an answer read as JSON: small ones take a hundred times their bytes as items."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,7 @@ class Got:
         text = self.text
         if not text.strip():
             return ""
-        if text.count(",") + text.count(":") > MOST_VALUES:
-            raise NodeError(
-                "The answer holds too many values to be read as JSON.",
-                description="Ask for less at once (pagination), or take the answer as a file.",
-            )
+        vet_values(text, "The answer")
         try:
             return orjson.loads(text)
         except ValueError as error:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from workflows.engine.bounds import Bounds
 from workflows.engine.errors import NodeError
 from workflows.engine.node import Context
 from workflows.engine.values import UNDEFINED
@@ -11,8 +12,11 @@ from workflows.nodes.web.answers import Got
 from workflows.nodes.web.making import Taking, whole
 from workflows.nodes.web.request import Request, header, word
 
-MOST_PAGES = 10_000
 MOST_ALIKE = 5
+_LESS = (
+    "Set Limit Pages Fetched, check when the pages are complete, or ask an administrator to raise "
+    "the setting"
+)
 Send = Callable[[Request, int], Awaitable[Got]]
 
 
@@ -44,7 +48,7 @@ class Pages:
             else:
                 alike = 1
             found.append(got)
-            if complete or len(found) >= await self._most(names):
+            if complete or 0 < await self._most(names) <= len(found):
                 return found
             interval = await self._value("requestInterval", names)
             if pause := whole(interval, 0, "Interval Between Requests"):
@@ -69,8 +73,9 @@ class Pages:
         return body in (None, "", [], {})
 
     async def _most(self, names: Mapping[str, Any]) -> int:
+        """Return how many pages its author wants at most; 0 for all."""
         if not await self._value("limitPagesFetched", names):
-            return MOST_PAGES
+            return 0
         return max(whole(await self._value("maxRequests", names), 100, "Max Pages"), 1)
 
     async def _changed(self, request: Request, names: dict[str, Any], *, first: bool) -> Request:
@@ -103,6 +108,33 @@ class Pages:
         if isinstance(value, str) and value.startswith("="):
             return await self.context.evaluate(value, self.index, **names)
         return value
+
+
+class Taken:
+    """What the pages of all items of one run of a node took so far, and may take together."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self.pages = self.bytes = 0
+
+    def page(self) -> None:
+        """Count a page; NodeError when that is one too many."""
+        self.pages += 1
+        if self.pages > self.bounds.pages:
+            raise NodeError(
+                f"More than {self.bounds.pages:,} pages: no more are allowed in one run of a node.",
+                description=f"{_LESS} workflow_pages.",
+            )
+
+    def piece(self, size: int) -> None:
+        """Count bytes of a page; NodeError when those of all pages are too many."""
+        self.bytes += size
+        if self.bytes > self.bounds.page_bytes:
+            raise NodeError(
+                f"The first {self.pages:,} pages hold more than {self.bounds.page_bytes:,} bytes: "
+                "no more are allowed in one run of a node.",
+                description=f"{_LESS} workflow_page_megabytes.",
+            )
 
 
 def _with(request: Request, place: str, name: str, value: Any) -> Request:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import orjson
 
+from workflows.engine.bounds import vet_values
 from workflows.engine.errors import NodeError
 from workflows.engine.values import UNDEFINED, dumps, plain
 
@@ -201,6 +202,7 @@ def json_value(value: Any, what: str) -> Any:
     """Return a parameter given as JSON text or as what it says."""
     if not isinstance(value, str):
         return None if value is UNDEFINED else plain(value)
+    vet_values(value, what)
     try:
         return orjson.loads(value)
     except ValueError as error:

@@ -2,10 +2,13 @@
 
 import pytest
 
-from workflows.engine import patterns, templates
+from workflows.engine import conversion, patterns, templates
 from workflows.engine.errors import NodeError
 from workflows.engine.paths import parts
+from workflows.nodes.extract_from_file import _moved
 from workflows.nodes.files.roots import _alternatives
+from workflows.nodes.web.answers import Got
+from workflows.nodes.web.request import json_value
 from workflows.scripts import paths
 from workflows.scripts.plan import needs
 from workflows.scripts.wire import Marks
@@ -49,3 +52,20 @@ def test_a_result_of_very_many_values_is_refused():
 def test_blocks_are_replaced_in_their_places():
     made = templates.replaced("a {{ 1 }} b {{ 2 }}{{ open", lambda block: block[3:4])
     assert made == "a 1 b 2{{ open"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        conversion.parsed,
+        lambda text: json_value(text, "Body"),
+        lambda text: _moved(text.encode(), "fromJson", {}),
+        lambda text: Got(200, {"content-type": "application/json"}, text.encode(), "").value(
+            "json"
+        ),
+    ],
+    ids=["parameter", "body", "file", "answer"],
+)
+def test_a_text_with_very_many_values_is_not_read_as_json(read):
+    with pytest.raises(NodeError, match="2,000,001 values; 2,000,000 can be read as JSON"):
+        read("[" + "0," * 2_000_001 + "0]")

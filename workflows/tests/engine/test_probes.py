@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from workflows.reach import PUBLIC, ProcessMemory
+from workflows.engine.bounds import Bounds
+from workflows.reach import PUBLIC
+from workflows.remembering import ProcessMemory
 from workflows.services import Given, find_document, run_document, running
 
 PROBES = Path(__file__).resolve().parents[3] / "tests" / "n8n" / "probes"
@@ -71,6 +73,7 @@ def ran(file: Path) -> Any:
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch):
     monkeypatch.setattr(running, "policy", lambda: PUBLIC)  # else settings, from the database
+    monkeypatch.setattr(running, "bounds", Bounds)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from workflows.engine.bounds import Bounds
 from workflows.engine.document import Document
-from workflows.reach import PUBLIC, ProcessMemory
+from workflows.reach import PUBLIC
+from workflows.remembering import ProcessMemory
 from workflows.services import Given, run_document, running
 
 KEEP_TWO = {
@@ -34,6 +36,7 @@ def chain(*nodes):
 def call(monkeypatch):
     """Run a workflow that calls one made of these nodes with three items."""
     monkeypatch.setattr(running, "policy", lambda: PUBLIC)
+    monkeypatch.setattr(running, "bounds", Bounds)
 
     def called(*inner, vars=None, **options):
         sub = chain(("When", "executeWorkflowTrigger", 1, {}), *inner)
@@ -76,3 +79,12 @@ def test_it_reads_the_variables_of_who_called_it(call):
         ("Set", "set", 3.4, {"assignments": {"assignments": [row]}}), vars={"place": "attic"}
     )
     assert outcome.last_items[0]["json"] == {"place": "attic"}
+
+
+def test_without_a_database_one_nobody_waits_for_runs_beside_and_ends_with_it(call):
+    said = {"jsCode": "console.log('beside'); return items"}
+    wait = {"resume": "timeInterval", "amount": 0.05, "unit": "seconds"}
+    outcome = call(("Wait", "wait", 1.1, wait), ("Say", "code", 2, said), waitForSubWorkflow=False)
+    assert outcome.status == "success"
+    assert [one["json"]["n"] for one in outcome.last_items] == [0, 1, 2]
+    assert not outcome.warnings

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from workflows.engine.bounds import Bounds
 from workflows.engine.document import read_node
 from workflows.engine.items import Item, Outputs, arriving
 from workflows.engine.node import Context, Node
@@ -22,6 +23,7 @@ class Memory:
     own_folders: Sequence[str] = ()
     python = False
     run_key = "run 7"
+    bounds = Bounds()
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from whoosh_site.core.tests.servers import answer, ok
+from workflows.engine.bounds import Bounds
 from workflows.engine.errors import NodeError
 from workflows.engine.parameters import filled, templates
 from workflows.nodes.http_request import HttpRequest
@@ -121,3 +122,30 @@ def test_expressions_of_pages_wait_for_the_answers():
     given = {"url": "={{ 1 }}", **paging(nextURL="={{ $response.body.next }}")}
     values = filled(HttpRequest.fields_of(4.2), 4.2, given)
     assert list(templates(HttpRequest.fields_of(4.2), values)) == ["={{ 1 }}"]
+
+
+def forever():
+    """Reply with a page that differs from the one before, and never with the last one."""
+    count = iter(range(10_000))
+
+    async def reply(writer):
+        body = json.dumps([{"n": next(count), "fill": "x" * 1000}])
+        writer.write(ok(body.encode(), JSON))
+
+    return reply
+
+
+def test_the_pages_of_all_items_together_are_bounded():
+    with pytest.raises(NodeError, match="More than 7 pages: no more are allowed in one run"):
+        called(paging(), [{}, {}], reply=forever(), bounds=Bounds(pages=7))
+
+
+def test_the_bytes_of_all_pages_together_are_bounded():
+    with pytest.raises(NodeError, match=r"first 4 pages hold more than 4,000 bytes") as caught:
+        called(paging(), reply=forever(), bounds=Bounds(page_bytes=4000))
+    assert "workflow_page_megabytes" in caught.value.description
+
+
+def test_pages_are_no_more_than_their_author_wants():
+    limited = paging(limitPagesFetched=True, maxRequests=3)
+    assert len(called(limited, reply=forever(), bounds=Bounds(pages=3)).items) == 3

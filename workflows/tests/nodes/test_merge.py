@@ -2,8 +2,12 @@
 
 import pytest
 
+from workflows.engine.document import Document
 from workflows.engine.errors import NodeError
+from workflows.n8n.findings import NOTE
+from workflows.n8n.lint import lint
 from workflows.nodes.merge import Merge
+from workflows.scripts.sql import run_sql
 
 LEFT = [{"id": 1, "a": "x", "c": "L"}, {"id": 2, "a": "y", "c": "L"}, {"id": "3", "a": "z"}]
 RIGHT = [{"id": 2, "b": "p", "c": "R"}, {"id": 3, "b": "q"}, {"id": 2, "b": "s"}]
@@ -196,3 +200,31 @@ def test_version_one_has_modes_of_its_own(run, given, made):
     assert (
         fields(merged(run, [[{"k": 1}, {"k": 2}], [{"k": 1, "v": 2}]], 1, **keys, **given)) == made
     )
+
+
+def test_inputs_are_queried_by_sql(run, outside):
+    outside.run_sql = run_sql
+    query = (
+        "SELECT a.id, a.a, b.b FROM input1 a JOIN input2 b ON a.id = b.id "
+        "LEFT JOIN input3 c ON c.id = a.id ORDER BY b.b DESC"
+    )
+    inputs = [LEFT, RIGHT, None]
+    items = merged(run, inputs, version=3.2, mode="combineBySql", numberInputs=3, query=query)
+    assert items == [{"json": {"id": 2, "a": "y", "b": last}} for last in ("s", "p")]
+
+
+def test_a_query_that_changes_something_is_refused(run, outside):
+    outside.run_sql = run_sql
+    with pytest.raises(NodeError, match="only SELECT is allowed"):
+        merged(run, mode="combineBySql", query="DELETE FROM input1")
+
+
+def test_importing_a_query_tells_how_sqlite_differs():
+    spec = {"name": "M", "type": Merge.key, "typeVersion": 3.2, "position": [0, 0]}
+    query = {"parameters": {"mode": "combineBySql", "query": "SELECT 1"}}
+    found = [*lint(Document({"nodes": [spec | query]}), {Merge.key: Merge})]
+    (note,) = [one for one in found if one.severity == NOTE]
+    assert "one SELECT of SQLite" in note.message
+    assert note.message == note.as_dict()["message"]  # it is told whole
+    found = [*lint(Document({"nodes": [spec]}), {Merge.key: Merge})]
+    assert not any(one.severity == NOTE for one in found)

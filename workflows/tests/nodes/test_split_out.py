@@ -2,6 +2,7 @@
 
 import pytest
 
+from workflows.engine.bounds import Bounds
 from workflows.engine.errors import NodeError
 from workflows.nodes.split_out import SplitOut
 
@@ -65,3 +66,12 @@ def test_files_are_split_into_items_of_their_own(run):
     item = {"json": {}, "binary": {"one": {"id": "1"}, "two": {"id": "2"}}}
     (made,) = run(SplitOut, {"fieldToSplitOut": "$binary"}, [item])
     assert [one["binary"] for one in made] == [{"one": {"id": "1"}}, {"two": {"id": "2"}}]
+
+
+def test_lists_that_make_too_many_items_are_refused_before_they_are_made(run, outside):
+    outside.bounds = Bounds(items=1000)
+    halves = [{"a": [0] * 500}, {"a": [0] * 500}]
+    assert len(split(run, halves, fieldToSplitOut="a")) == 1000
+    with pytest.raises(NodeError, match="the lists give 1,001 items; 1,000 are allowed") as caught:
+        split(run, [*halves, {"a": 1}], fieldToSplitOut="a")
+    assert "workflow_items" in caught.value.description

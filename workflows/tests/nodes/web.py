@@ -9,6 +9,7 @@ from typing import Any
 from whoosh_site.core.addresses import Policy
 from whoosh_site.core.http import Answer, Door
 from whoosh_site.core.tests.servers import Reply, Server, anywhere, serving
+from workflows.engine.bounds import Bounds
 from workflows.engine.items import Items
 from workflows.engine.scripts import Column, NoScripts, Scope
 from workflows.nodes.http_request import HttpRequest
@@ -86,6 +87,7 @@ def called(
     words: Words | None = None,
     files: Mapping[str, tuple[str, str, bytes]] | None = None,
     run_key: str = "run 7",
+    bounds: Bounds | None = None,
     **flags: Any,
 ) -> Called:
     """Run the node; `{}` in its URL becomes the server's address.
@@ -96,6 +98,7 @@ def called(
     async def run() -> Called:
         outside = WebMemory(policy)
         outside.run_key = run_key
+        outside.bounds = bounds or outside.bounds
         binary = {
             field: await outside.keep(data, mime=mime, name=name)
             for field, (name, mime, data) in (files or {}).items()

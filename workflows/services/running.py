@@ -46,6 +46,7 @@ class Given:
     env: Mapping[str, str] = field(default_factory=dict)
     python: bool = False
     run_key: str = ""  # the same for every try of one execution
+    owner: str = LOOSE  # whose share of the script processes it uses
 
 
 async def run_document(
@@ -63,8 +64,9 @@ async def run_document(
     inside itself; any workflow and any file when it is left out. `hooks`: see `execute`.
     """
     blobs = files or Binaries(settings.VAR / "binary", owner=LOOSE, run=secrets.token_hex(8))
+    scripts = Session(owner=given.owner)
     reach = Reach(
-        scripts=Session,
+        scripts=scripts.inner,
         find=find or find_document,
         blobs=blobs,
         memories=memories or _memories,
@@ -90,7 +92,6 @@ async def run_document(
         vars=given.vars,
         env=given.env,
     )
-    scripts = Session()
     try:
         return await execute(order, scripts, reach, **hooks)
     finally:

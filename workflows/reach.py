@@ -44,6 +44,10 @@ class Blobs(Protocol):
         """Return what was stored; NodeError when this run does not hold it."""
         ...
 
+    async def size_of(self, record: Mapping[str, Any]) -> int:
+        """Return how many bytes that would be, nothing is read; NodeError likewise."""
+        ...
+
 
 class Memories(Protocol):
     """What nodes remember from run to run (Remove Duplicates)."""
@@ -130,6 +134,7 @@ class Reach:
         self.find = find
         self.blobs = blobs
         self.keep, self.bytes_of = blobs.keep, blobs.bytes_of
+        self.size_of = blobs.size_of
         self.memories = memories
         self.recall, self.remember = memories.recall, memories.remember
         self.newest, self.forget = memories.newest, memories.forget

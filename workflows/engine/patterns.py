@@ -12,13 +12,13 @@ import regex
 from workflows.engine.errors import NodeError
 
 LONGEST = 1.0
-"""Seconds one search may take: a pattern somebody wrote must not hold up the process."""
+"""Seconds of CPU one search may take: a pattern somebody wrote must not hold up the process."""
 
 ALTOGETHER = 3.0
-"""Seconds all searches of one node run may take: the runner has other runs to carry."""
+"""Such seconds all searches of one node run may take: the runner has other runs to carry."""
 
 AT_ONCE = 0.01
-"""Seconds of searching that hold up nobody."""
+"""Such seconds that hold up nobody."""
 
 SHORT = 2_000
 """Characters of a pattern that is read in no time."""
@@ -96,7 +96,7 @@ class Pattern:
         Raises:
             NodeError: it took too long.
         """
-        budget, began = _budget.get(), time.perf_counter()
+        budget, began = _budget.get(), time.thread_time()
         if budget.at_once and budget.left <= 0:
             raise TakesLong
         try:
@@ -109,7 +109,7 @@ class Pattern:
                 description="Nested repetitions such as (a+)+ make a pattern slow; simplify it.",
             ) from error
         finally:
-            budget.left -= time.perf_counter() - began
+            budget.left -= time.thread_time() - began
 
 
 @lru_cache(maxsize=256)

@@ -33,7 +33,8 @@ def test_reading_takes_time_in_proportion_to_the_text(read):
     read()
 
 
-def test_all_slow_searches_of_a_node_together_are_bounded():
+def test_all_slow_searches_of_a_node_together_are_bounded(monkeypatch):
+    monkeypatch.setattr(patterns, "ALTOGETHER", 0.3)
     slow = patterns.pattern("^(a|aa)+$")
     with patterns.limited():
         for _ in range(200):
@@ -81,7 +82,9 @@ def threads(monkeypatch):
     return found
 
 
-def test_a_slow_pattern_of_one_run_does_not_hold_up_another(threads):
+def test_a_slow_pattern_of_one_run_does_not_hold_up_another(threads, monkeypatch):
+    monkeypatch.setattr(patterns, "LONGEST", 0.3)
+
     async def both():
         slow = asyncio.create_task(filtering("^(a|aa)+$", "a" * 60 + "!"))
         while "searches" not in threads:  # noqa: ASYNC110
@@ -97,7 +100,8 @@ def test_a_slow_pattern_of_one_run_does_not_hold_up_another(threads):
     assert slow.error["node"] == "Filter"
 
 
-def test_short_searches_need_no_thread(threads):
+def test_short_searches_need_no_thread(threads, monkeypatch):
+    monkeypatch.setattr(patterns, "AT_ONCE", 1.0)
     outcome = asyncio.run(filtering("/O{2}/i", "moon", "tide"))
     assert len(outcome.steps[-1].outputs[0]) == 1
     assert threads == {"MainThread"}

@@ -48,6 +48,10 @@ class Blobs(Protocol):
         """Return what was stored; NodeError when this run does not hold it."""
         ...
 
+    async def size_of(self, record: Mapping[str, Any]) -> int:
+        """Return how many bytes that would be, nothing is read; NodeError likewise."""
+        ...
+
 
 @dataclass(frozen=True)
 class Found:
@@ -153,6 +157,7 @@ class Reach:
         self.find = find
         self.blobs = blobs
         self.keep, self.bytes_of = blobs.keep, blobs.bytes_of
+        self.size_of = blobs.size_of
         self.memories = memories
         self.recall, self.remember = memories.recall, memories.remember
         self.newest, self.forget = memories.newest, memories.forget

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from workflows.engine import patterns
+from workflows.engine.aside import run_node
 from workflows.engine.document import CONTINUE, OUTPUT, Document, NodeSpec
 from workflows.engine.errors import NodeError, Parked, RunTimeout
 from workflows.engine.failing import ended_well, gave_error
@@ -396,8 +396,7 @@ class Facts(Mapping[str, Mapping[str, Any]]):
 async def _guarded(node: type[Node], context: Context) -> Outputs:
     """Run a node; an error nobody foresaw becomes the node's, so that the run tells of it."""
     try:
-        with patterns.limited():
-            return await node().run(context)
+        return await run_node(node, context)
     except (NodeError, Parked):
         raise
     except UNFORESEEN as error:

@@ -49,6 +49,10 @@ class Outside(Protocol):
         """Return the bytes of a record; NodeError when this run does not hold it."""
         ...
 
+    async def size_of(self, record: Mapping[str, Any]) -> int:
+        """Return how many bytes that would be; nothing is read."""
+        ...
+
     def http(self, method: str, url: str, **options: Any) -> AbstractAsyncContextManager[Answer]:
         """Open one request through the address policy; options as `core.http.Door.stream`."""
         ...

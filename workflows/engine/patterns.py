@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
 
 import regex
@@ -11,10 +12,16 @@ import regex
 from workflows.engine.errors import NodeError
 
 LONGEST = 1.0
-"""Seconds one search may take: a pattern somebody wrote must not hold up the process."""
+"""Seconds of CPU one search may take: a pattern somebody wrote must not hold up the process."""
 
 ALTOGETHER = 3.0
-"""Seconds all searches of one node run may take: the runner has other runs to carry."""
+"""Such seconds all searches of one node run may take: the runner has other runs to carry."""
+
+AT_ONCE = 0.01
+"""Such seconds that hold up nobody."""
+
+SHORT = 2_000
+"""Characters of a pattern that is read in no time."""
 
 LARGEST = 100_000
 """Characters a pattern may come to with its counted repetitions written out."""
@@ -30,24 +37,41 @@ _PIECE = regex.compile(
 )
 
 
-_left: ContextVar[list[float]] = ContextVar("left")
-_left.set([])
+class TakesLong(Exception):
+    """The searches of a node are no matter of an instant: run it again where nobody waits."""
+
+
+@dataclass
+class Budget:
+    """What the searches of one node run may still take, in seconds."""
+
+    left: float
+    at_once: bool = False  # whether more than that is to be done elsewhere, and no error
+
+
+_budget: ContextVar[Budget] = ContextVar("budget")
+_budget.set(Budget(float("inf")))
 
 
 @contextmanager
-def limited() -> Iterator[None]:
-    """Let the searches inside the block take no longer than ALTOGETHER."""
-    token = _left.set([ALTOGETHER])
+def limited(*, at_once: bool = False) -> Iterator[None]:
+    """Let the searches inside the block take no longer than ALTOGETHER.
+
+    With `at_once` TakesLong is raised as soon as they take longer than AT_ONCE.
+    """
+    token = _budget.set(Budget(AT_ONCE if at_once else ALTOGETHER, at_once))
     try:
         yield
     finally:
-        _left.reset(token)
+        _budget.reset(token)
 
 
 class Pattern:
     """A pattern ready to search with."""
 
     def __init__(self, source: str, flags: str = "") -> None:
+        if len(source) > SHORT and _budget.get().at_once:
+            raise TakesLong
         if _size(source) > LARGEST:
             raise _invalid(source, f"with its repetitions it is longer than {LARGEST} characters")
         several_lines = "m" in flags
@@ -72,17 +96,20 @@ class Pattern:
         Raises:
             NodeError: it took too long.
         """
-        left, began = _left.get(), time.perf_counter()
+        budget, began = _budget.get(), time.thread_time()
+        if budget.at_once and budget.left <= 0:
+            raise TakesLong
         try:
-            return self._compiled.search(text, timeout=min([LONGEST, *left]))
+            return self._compiled.search(text, timeout=min(LONGEST, max(budget.left, 0.001)))
         except TimeoutError as error:
+            if budget.at_once:
+                raise TakesLong from error
             raise NodeError(
                 f"The pattern /{self.source}/ took longer than {LONGEST:g} s on one text.",
                 description="Nested repetitions such as (a+)+ make a pattern slow; simplify it.",
             ) from error
         finally:
-            if left:
-                left[0] = max(left[0] - (time.perf_counter() - began), 0.001)
+            budget.left -= time.thread_time() - began
 
 
 @lru_cache(maxsize=256)

@@ -15,13 +15,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import OrderedDict
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from workflows.engine.errors import NodeError, ScriptMemory, ScriptsOff, ScriptTimeout
+from workflows.scripts.turns import Turn, Turns
 from workflows.scripts.worker import (
     ANSWER,
     ASK,
@@ -30,6 +29,7 @@ from workflows.scripts.worker import (
     HEAD,
     READY,
     REFUSED,
+    RENEW,
     START,
     Limits,
 )
@@ -40,6 +40,7 @@ START_LIMIT = 30.0
 CONTEXTS = 32  # kept in one worker
 PATIENCE = 0.25  # seconds a request waits before one more worker is started
 GROWTH = 4  # at most so many times the usual number of workers
+ALONE = 0.75  # of them: what one owner gets at most
 RETRY = 60.0  # seconds until a refused start is tried again
 PIPE_SIZE = 1 << 20
 SET_PIPE_SIZE = 1031
@@ -55,8 +56,9 @@ class Worker:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.level = ""
+        self.owner = ""  # who holds it
         self.contexts: OrderedDict[int, None] = OrderedDict()
-        self._dropped: list[int] = []
+        self._untold: list[tuple[int, int]] = []
         self.host = os.getpid()
         options = json.dumps({"limits": asdict(limits), "parent": self.host})
         self.process = subprocess.Popen(
@@ -119,14 +121,19 @@ class Worker:
     def drop(self, context: int) -> None:
         """Let go of a context. Told to the process by `flush`: now it may be in mid-sentence."""
         if self.contexts.pop(context, 0) is None:
-            self._dropped.append(context)
+            self._untold.append((DROP, context))
+
+    def renew(self, context: int) -> None:
+        """Have a context made as new, for another run; told by `flush` too."""
+        if context in self.contexts:
+            self._untold.append((RENEW, context))
 
     def flush(self) -> None:
-        """Tell what was dropped; only for who holds the worker, between two requests."""
-        dropped, self._dropped = self._dropped, []
-        if dropped and self.alive:
+        """Tell what was dropped or is to be new; for who holds the worker, between requests."""
+        untold, self._untold = self._untold, []
+        if untold and self.alive:
             try:
-                os.write(self._in, b"".join(HEAD.pack(0, DROP, one) for one in dropped))
+                os.write(self._in, b"".join(HEAD.pack(0, kind, one) for kind, one in untold))
             except OSError:
                 self.kill()
 
@@ -259,10 +266,16 @@ def _too_much(limit: int) -> ScriptMemory:
 
 
 class Pool:
-    """The workers of this process."""
+    """The workers of this process, shared fairly between owners (teams).
+
+    Whoever waits and holds fewest is next. One owner alone gets no more than ALONE of all there may
+    be, so that others find room at once however long its scripts run.
+    """
 
     def __init__(self, size: int = 2, limits: Limits | None = None) -> None:
         self.size = size
+        self.most = size * GROWTH
+        self.most_of_one = max(int(self.most * ALONE), 1)
         self.limits = limits or Limits()
         self._parents: list[Worker] = []
         self._reset()
@@ -275,80 +288,117 @@ class Pool:
         self._workers: list[Worker] = []
         self._idle: list[Worker] = []
         self._starting = 0
-        self._waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
+        self._turns: Turns[Worker] = Turns()
         self._refused: tuple[float, ScriptsOff] | None = None
 
-    async def take(self, wanted: Worker | None = None) -> Worker:
+    async def take(self, owner: str = "", wanted: Worker | None = None) -> Worker:
         """Return a worker for one request: `wanted` when it is free, any other, or a new one."""
-        most = self.size
-        while True:
-            with self._lock:
-                worker = self._free(wanted)
-                if worker is not None:
-                    return worker
-                if len(self._workers) + self._starting < most:
-                    self._starting += 1
-                    break
-                loop = asyncio.get_running_loop()
-                turn: asyncio.Future[None] = loop.create_future()
-                self._waiting.append((loop, turn))
-            try:
-                await asyncio.wait_for(turn, PATIENCE)
-            except TimeoutError:
-                most = self.size * GROWTH
-        return await self._start()
+        turn = Turn(owner, wanted)
+        self._ask(turn)
+        try:
+            await turn.come(PATIENCE)
+            if not turn.served:
+                turn.patient = False
+                self._ask(None)
+                await turn.come()
+        except BaseException:
+            self._leave(turn)
+            raise
+        return turn.given or await self._start(owner)
+
+    def _ask(self, turn: Turn[Worker] | None) -> None:
+        with self._lock:
+            if turn is not None:
+                self._turns.add(turn)
+            self._serve()
+
+    def _leave(self, turn: Turn[Worker]) -> None:
+        """Forget who was canceled while it waited, or just when it was served."""
+        if turn.given is not None:
+            self.give(turn.given)
+            return
+        with self._lock:
+            self._turns.remove(turn)
+            if turn.served:
+                self._starting -= 1
+                self._turns.back(turn.owner)
+            self._serve()
+
+    def _serve(self) -> None:
+        """Hand what is free to those who wait, and room for new workers; the rest is ended."""
+        for worker in [one for one in self._idle if not one.alive]:
+            self._idle.remove(worker)
+            self._bury(worker)
+        while (turn := self._turns.next(self._has_for)) is not None:
+            worker = self._free(turn.wanted)
+            if worker is not None:
+                worker.owner = turn.owner
+            if turn.serve(worker):
+                self._starting += worker is None
+                continue
+            self._turns.back(turn.owner)
+            self._idle += [worker] if worker is not None else []
+        while self._idle and len(self._workers) > self.size:
+            self._bury(self._idle.pop(0))
+
+    def _has_for(self, turn: Turn[Worker]) -> bool:
+        if self._turns.held[turn.owner] >= self.most_of_one:
+            return False
+        most = self.size if turn.patient else self.most
+        return bool(self._idle) or len(self._workers) + self._starting < most
 
     def _free(self, wanted: Worker | None) -> Worker | None:
-        while self._idle:
-            known = wanted is not None and wanted in self._idle
-            worker = wanted if wanted is not None and known else self._idle[-1]
-            self._idle.remove(worker)
-            if worker.alive:
-                return worker
-            self._bury(worker)
-        return None
+        if wanted is not None and wanted in self._idle:
+            self._idle.remove(wanted)
+            return wanted
+        return self._idle.pop() if self._idle else None
 
-    async def _start(self) -> Worker:
+    async def _start(self, owner: str) -> Worker:
         worker = None
         try:
             if self._refused is not None and time.monotonic() - self._refused[0] < RETRY:
                 raise self._refused[1]
             worker = Worker(self.limits)
+            worker.owner = owner
             await worker.ready()
         except BaseException as error:
             if worker is not None:
                 worker.kill()
             if isinstance(error, ScriptsOff) and self._refused is None:
                 self._refused = (time.monotonic(), error)
-            raise
-        else:
-            self._refused = None
-            with self._lock:
-                self._workers.append(worker)
-            return worker
-        finally:
             with self._lock:
                 self._starting -= 1
+                self._turns.back(owner)
+                self._serve()
+            raise
+        self._refused = None
+        with self._lock:
+            self._starting -= 1
+            self._workers.append(worker)
+        return worker
 
     def give(self, worker: Worker) -> None:
         """Give a worker back after its request."""
         with self._lock:
-            if not worker.alive or len(self._workers) > self.size or self._is_fat(worker):
+            self._turns.back(worker.owner)
+            if not worker.alive or self._is_fat(worker):
                 self._bury(worker)
             elif worker in self._workers:
                 worker.flush()
                 self._idle.append(worker)
-            while self._waiting:
-                loop, turn = self._waiting.popleft()
-                if not turn.done():
-                    with contextlib.suppress(RuntimeError):  # its loop has ended meanwhile
-                        loop.call_soon_threadsafe(_wake(turn))
-                        break
+            self._serve()
 
     def drop(self, worker: Worker, context: int) -> None:
         """Let go of a context, whoever holds its worker."""
         with self._lock:
             worker.drop(context)
+            if worker in self._idle:
+                worker.flush()
+
+    def renew(self, worker: Worker, context: int) -> None:
+        """Have a context made as new: what a run left in it is gone, or the context is."""
+        with self._lock:
+            worker.renew(context)
             if worker in self._idle:
                 worker.flush()
 
@@ -366,10 +416,6 @@ class Pool:
             workers, self._workers, self._idle = self._workers, [], []
         for worker in workers:
             worker.kill()
-
-
-def _wake(turn: "asyncio.Future[None]") -> Callable[[], Any]:
-    return lambda: None if turn.done() else turn.set_result(None)
 
 
 _shared: Pool | None = None

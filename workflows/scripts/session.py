@@ -17,6 +17,7 @@ from workflows.scripts import paths
 from workflows.scripts.plan import Needs, needs
 from workflows.scripts.pool import Pool, Worker, WorkerLost, shared
 from workflows.scripts.wire import Marks
+from workflows.scripts.worker import REMEMBER
 
 LIMIT = 10.0
 """Seconds one batch of expressions may take, and a little more for every thousand of its values."""
@@ -42,15 +43,31 @@ class BigInt(str):
 
 
 class Session:
-    """One execution's door to V8. One call at a time; `close` it at the end."""
+    """One execution's door to V8. One call at a time; `close` it at the end.
 
-    def __init__(self, pool: Pool | None = None, *, limit: float = LIMIT) -> None:
+    `owner` (a team) is whose share of the script processes it uses.
+    """
+
+    def __init__(self, pool: Pool | None = None, *, owner: str = "", limit: float = LIMIT) -> None:
         self._pool = pool or shared()
+        self._owner = owner
         self._limit = limit
         self._marks = Marks(secrets.token_hex(8))
         self._worker: Worker | None = None
         self._context = 0
+        self._inside: Session | None = None
+        self._as_new: list[tuple[Worker, int]] = []  # contexts for the next one inside
         self._forget()
+
+    def inner(self) -> "Session":
+        """Return the session of a run inside this one.
+
+        Each begins with a global scope as new; a context that is like new after one of them serves
+        the next. To be closed before this one is.
+        """
+        made = Session(self._pool, owner=self._owner, limit=self._limit)
+        made._inside = self._inside or self
+        return made
 
     def _forget(self) -> None:
         """Nothing has been handed over to this context yet."""
@@ -111,7 +128,16 @@ class Session:
         return [str(one) for one in await self._ask(build, self._limit)]
 
     async def close(self) -> None:
-        """Let go of the context."""
+        """Let go of the context, and of those of the runs inside."""
+        if self._worker is not None and self._inside is not None:
+            self._pool.renew(self._worker, self._context)
+            self._inside._as_new.append((self._worker, self._context))
+            self._worker = None
+        self._let_go()
+        while self._as_new:
+            self._pool.drop(*self._as_new.pop())
+
+    def _let_go(self) -> None:
         if self._worker is not None:
             self._pool.drop(self._worker, self._context)
             self._worker = None
@@ -138,27 +164,43 @@ class Session:
 
     async def _ask(self, build: Callable[[], bytes], limit: float) -> Any:
         for last in (False, True):
-            worker = await self._pool.take(self._worker)
+            worker = await self._pool.take(self._owner, self._wanted)
             try:
                 body = self._opening(worker) + build()
                 return self._marks.read(await worker.ask(self._context, body, limit))
             except BaseException as error:
-                await self.close()  # what the context knows by now is uncertain
+                self._let_go()  # what the context knows by now is uncertain
                 if last or not isinstance(error, WorkerLost):
                     raise
             finally:
                 self._pool.give(worker)
         raise AssertionError("unreachable")
 
+    @property
+    def _wanted(self) -> Worker | None:
+        """The worker that knows this session, or has a context for it."""
+        if self._worker is None and self._inside is not None and self._inside._as_new:
+            return self._inside._as_new[-1][0]
+        return self._worker
+
     def _opening(self, worker: Worker) -> bytes:
         """What a context that does not know this session has to be told first."""
         if worker is self._worker and self._context in worker.contexts:
             return b""
-        if self._worker is not None:
-            self._pool.drop(self._worker, self._context)
+        self._let_go()
         self._forget()
-        self._worker, self._context = worker, next(_numbers)
-        return self._marks.mark.encode() + b"\0"
+        self._worker, self._context = worker, self._number(worker)
+        told = [REMEMBER] if self._inside is not None else []
+        return "\0".join([*told, self._marks.mark, ""]).encode()
+
+    def _number(self, worker: Worker) -> int:
+        """Return a context of this worker that is as new, or a number for a fresh one."""
+        left = self._inside._as_new if self._inside is not None else []
+        for found in left:
+            if found[0] is worker and found[1] in worker.contexts:
+                left.remove(found)
+                return found[1]
+        return next(_numbers)
 
     # -- what is handed over ---------------------------------------------------------------------
 

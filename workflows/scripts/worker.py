@@ -18,15 +18,16 @@ from typing import Any, BinaryIO
 from workflows.scripts.confine import NotConfined, confine
 
 HEAD = struct.Struct(">IBI")  # bytes that follow the head, kind, context
-ASK, DROP = 1, 2  # from the host
+ASK, DROP, RENEW = 1, 2, 3  # from the host
 ANSWER, FAILED, READY, REFUSED = 1, 2, 3, 4  # to the host
 IDLE = 0.02  # seconds without a request before a context is prepared in advance
+SPARES = 3  # contexts prepared
 SCRIPTS = (
-    "base.js", "tokens.js", "extensions.js", "hash.js", "data.js", "names.js", "expressions.js",
-    "code.js", "main.js",
+    "base.js", "dates.js", "tokens.js", "extensions.js", "hash.js", "data.js", "names.js",
+    "expressions.js", "code.js", "renewing.js", "main.js",
 )  # fmt: skip
 
-MARK = "\x01"
+MARK, REMEMBER, AS_NEW = "\x01", "\x02", "\x03"  # words a context knows beside requests
 WARM_UP = json.dumps(
     {
         "scope": {"zone": "America/New_York", "sources": [], "node": "N", "nodeVersion": 1},
@@ -53,14 +54,20 @@ class Limits:
 
 
 def source() -> str:
-    """Return the text every context starts with: one function, nothing left behind as a name."""
+    """Return the text every context starts with: one function, nothing left behind as a name.
+
+    The libraries are in it as texts, read by who needs them: a context costs half without.
+    """
     folder = Path(__file__).parent / "js"
-    luxon = (folder / "vendor" / "luxon.min.js").read_text()
-    jmespath = (folder / "vendor" / "jmespath.js").read_text()
+    texts = {
+        name: json.dumps((folder / "vendor" / f"{name}.js").read_text())
+        for name in ("luxon.min", "jmespath")
+    }
     own = "\n".join((folder / name).read_text() for name in SCRIPTS)
     return (
-        f"(function () {{ 'use strict';\n{luxon}\n"
-        f"const jmes = {{}}; (function (exports) {{ {jmespath}\n }})(jmes);\n{own}\n}})()"
+        "(function () { 'use strict';\n"
+        f"const LUXON = {texts['luxon.min']};\nconst JMESPATH = {texts['jmespath']};\n"
+        f"{own}\n}})()"
     )
 
 
@@ -133,11 +140,15 @@ class Server:
         self.reader, self.writer = reader, writer
         self.text = source()
         self.contexts: dict[int, V8Context] = {}
-        self.spare: V8Context | None = self.fresh()
+        self.spares = [self.warm()]
 
     def fresh(self) -> V8Context:
-        """Return a context nobody has touched, its own functions compiled by use."""
-        context = V8Context(self.text, self.limits.heap)
+        """Return a context nobody has touched."""
+        return V8Context(self.text, self.limits.heap)
+
+    def warm(self) -> V8Context:
+        """Return a fresh one with the date library in it, its own functions compiled by use."""
+        context = self.fresh()
         context.ask(MARK + "warm")
         context.ask(WARM_UP)
         return context
@@ -149,6 +160,8 @@ class Server:
             body = self.reader.read(length)
             if kind == DROP:
                 self.drop(number)
+            elif kind == RENEW:
+                self.renew(number)
             else:
                 self.answer(number, body.decode())
             self.prepare()
@@ -159,16 +172,25 @@ class Server:
         if context is not None:
             context.close()
 
+    def renew(self, number: int) -> None:
+        """Make a context as new for the next run; one a run has left a trace in is forgotten."""
+        context = self.contexts.get(number)
+        try:
+            if context is not None and not context.ask(AS_NEW):
+                self.drop(number)
+        except Exception:  # of the engine itself: too deep, too much memory
+            self.drop(number)
+
     def prepare(self) -> None:
-        """Make the next context while nobody waits."""
-        if self.spare is None and not select.select([self.reader], [], [], IDLE)[0]:
-            self.spare = self.fresh()
+        """Make the next contexts while nobody waits."""
+        while len(self.spares) < SPARES and not select.select([self.reader], [], [], IDLE)[0]:
+            self.spares.append(self.warm())
 
     def answer(self, number: int, text: str) -> None:
         """Answer one request; a context that failed takes the process with it."""
         context = self.contexts.get(number)
         if context is None:
-            context, self.spare = self.spare or self.fresh(), None
+            context = self.spares.pop() if self.spares else self.fresh()
             self.contexts[number] = context
         try:
             for part in text.split("\x00"):

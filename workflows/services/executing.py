@@ -287,6 +287,7 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
         saved=saved,
         run_key=_key(execution),
+        owner=f"{TEAM}{execution.team_id}",
         **await sync_to_async(_allowed)(execution),
     )
     try:

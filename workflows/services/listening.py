@@ -18,6 +18,7 @@ from workflows.models import Trigger, Workflow, WorkflowVersion
 from workflows.models.triggers import LONGEST_PATH
 from workflows.scripts.session import Session
 from workflows.services.linting import kinds
+from workflows.services.running import TEAM
 
 
 def triggers_of(workflow: Workflow, version: WorkflowVersion) -> list[Trigger]:
@@ -75,12 +76,12 @@ def _evaluated(
         timezone=document.timezone or settings.TIME_ZONE, strict=True,
         vars=variables_of(workflow.team_id), env=environment(),
     )  # fmt: skip
-    values = asyncio.run(_values(found, scope))
+    session = Session(owner=f"{TEAM}{workflow.team_id}")
+    values = asyncio.run(_values(session, found, scope))
     return {key: _resolved(value, values) for key, value in parameters.items()}
 
 
-async def _values(found: list[str], scope: Scope) -> Mapping[str, Any]:
-    session = Session()
+async def _values(session: Session, found: list[str], scope: Scope) -> Mapping[str, Any]:
     try:
         columns = await session.evaluate(found, scope, [0])
     finally:

@@ -7,8 +7,8 @@ a while: see `Kept`.
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +27,7 @@ from workflows.engine.scripts import Scope
 from workflows.models import Execution, ExecutionPart, KeptSteps, Workflow, WorkflowVersion
 from workflows.scripts.session import Session
 from workflows.scripts.typed import typed
+from workflows.services.running import TEAM
 
 KEPT_SECONDS = 60.0
 MOST_KEPT = 16
@@ -45,9 +46,7 @@ class Kept:
     execution: Execution | None
     steps: dict[str, list[Step]]
     size: int
-    vars: Mapping[str, str]
-    env: Mapping[str, str]
-    session: Session = field(default_factory=lambda: Session(limit=LIMIT))
+    session: Session
     # A loop of its own, in whichever thread asks: making one takes longer than most expressions.
     runner: asyncio.Runner = field(
         default_factory=lambda: asyncio.Runner(loop_factory=asyncio.new_event_loop)
@@ -87,10 +86,14 @@ class Kept:
         return (outputs[source.output] if source.output < len(outputs) else None) or []
 
     def scope(self, spec: NodeSpec) -> Scope:
-        """Return what the node sees, the same each time: so nothing is handed over twice."""
+        """Return what the node sees: the same data each time, so nothing is handed over twice.
+
+        Variables are read anew: somebody may have changed one since.
+        """
         if spec.name not in self.scopes:
             self.scopes[spec.name] = self._scope(spec)
-        return self.scopes[spec.name]
+        now = {"vars": variables_of(self.workflow.team_id), "env": environment()}
+        return replace(self.scopes[spec.name], **now)
 
     def _scope(self, spec: NodeSpec) -> Scope:
         sources = self.sources(spec.name)
@@ -108,7 +111,6 @@ class Kept:
             workflow={"id": str(self.workflow.pk), "name": self.workflow.name, "active": False},
             execution={"id": str(self.execution.pk) if self.execution else "", "mode": "test"},
             timezone=self.document.timezone or settings.TIME_ZONE, strict=self.document.strict,
-            vars=self.vars, env=self.env,
             static={"global": static.get("global") or {},
                     "node": static.get(f"node:{spec.name}") or {}},
         )  # fmt: skip
@@ -199,10 +201,8 @@ def _read(workflow: Workflow, execution: Execution | None) -> Kept:
     steps: dict[str, list[Step]] = {}
     for step in execution.steps() if execution else ():
         steps.setdefault(step.node, []).append(step)
-    return Kept(
-        workflow, version.document, execution, steps, size,
-        vars=variables_of(workflow.team_id), env=environment(),
-    )  # fmt: skip
+    session = Session(owner=f"{TEAM}{workflow.team_id}", limit=LIMIT)
+    return Kept(workflow, version.document, execution, steps, size, session)
 
 
 def _outdated(coming: int) -> Iterator[Any]:

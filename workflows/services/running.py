@@ -49,6 +49,7 @@ class Given:
     run_key: str = ""  # the same for every try of one execution
     mode: str = "test"  # or production
     depth: int = 0  # how many workflows it runs inside of
+    owner: str = LOOSE  # whose share of the script processes it uses
 
 
 async def run_document(
@@ -68,8 +69,9 @@ async def run_document(
     wait for; without it they run here beside it, and it ends with them. `hooks`: see `execute`.
     """
     blobs = files or Binaries(settings.VAR / "binary", owner=LOOSE, run=secrets.token_hex(8))
+    scripts = Session(owner=given.owner)
     reach = Reach(
-        scripts=Session,
+        scripts=scripts.inner,
         find=find or find_anything,
         blobs=blobs,
         memories=memories or _memories.of(None, document.id or document.name),
@@ -83,7 +85,6 @@ async def run_document(
         depth=given.depth,
         begin=begin,
     )
-    scripts = Session()
     try:
         outcome = await execute(_order(document, given), scripts, reach, **hooks)
         aside = await reach.aside.ended(given.limit or document.time_limit)

@@ -31,6 +31,14 @@ def test_what_is_kept_is_read_back(kept):
     )
 
 
+def test_the_size_is_the_files_own_whatever_the_record_says(kept):
+    store, record = kept
+    assert asyncio.run(store.size_of({**record, "bytes": 1, "fileSize": "1 B"})) == 6
+    assert asyncio.run(store.size_of({"data": "c2VjcmV0"})) == 6
+    with pytest.raises(NodeError, match="does not hold the file"):
+        asyncio.run(store.size_of({"id": "r1." + "0" * 32}))
+
+
 def test_pieces_make_the_whole(kept):
     store, record = kept
 

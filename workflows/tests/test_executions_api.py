@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from whoosh_site.core import tunables
 from whoosh_site.core.actor import SYSTEM
 from workflows import services
 from workflows.models import Execution, Variable
@@ -293,6 +294,27 @@ def test_an_expression_sees_the_variables_of_its_team(preview, numbers, people):
     Variable.objects.create(team=people.ours, name="tide", value="high")
     Variable.objects.create(team=people.theirs, name="moon", value="full")
     assert preview(numbers, "={{ $vars.tide + $vars.moon }}", "End")[1]["value"] == "highundefined"
+
+
+def test_a_variable_that_changed_is_seen_at_the_next_evaluation(preview, numbers, people):
+    tide = Variable.objects.create(team=people.ours, name="tide", value="high")
+    asked = (numbers, "={{ $vars.tide }}/{{ $json.n ?? 'none' }}", "End")
+    assert preview(*asked)[1]["value"] == "high/none"
+    tide.value = "low"
+    tide.save(update_fields=["value"])
+    assert preview(*asked)[1]["value"] == "low/none"
+    tide.delete()
+    assert preview(*asked)[1]["value"] == "/none"
+
+
+def test_a_name_of_the_environment_that_was_allowed_meanwhile_is_seen(
+    preview, numbers, monkeypatch
+):
+    monkeypatch.setenv("LAB_NAME", "attic")
+    asked = (numbers, "={{ $env.LAB_NAME }}", "End")
+    assert "denied" in preview(*asked)[1]["error"]
+    tunables.change("workflow_env", "LAB_NAME", by=SYSTEM)
+    assert preview(*asked)[1]["value"] == "attic"
 
 
 def test_the_data_of_one_execution_can_be_named(preview, done, numbers):

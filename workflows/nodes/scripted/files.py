@@ -27,13 +27,23 @@ async def scope_for(context: Context, source: str) -> tuple[Scope, Known]:
     for record in records:
         if "id" not in record or record["id"] in known:
             continue
-        data = await context.outside.bytes_of(record)
-        left -= len(data)  # what the record says of its size may be changed by code
-        if left < 0:
-            context.warn("The files are too large for code to see their content.")
+        # Asked of the store: what the record says of its size may be changed by code.
+        size = await context.outside.size_of(record)
+        if size > left:
+            context.warn(_too_large(record, size, MOST_BYTES - left))
             break
-        known[record["id"]] = base64.b64encode(data).decode()
+        left -= size
+        known[record["id"]] = base64.b64encode(await context.outside.bytes_of(record)).decode()
     return replace(scope, items=[_filled(item, known) for item in scope.items]), known
+
+
+def _too_large(record: Mapping[str, Any], size: int, others: int) -> str:
+    name = str(record.get("fileName") or "A file")[:100]
+    beside = f", with {others:,} of the files before it" if others else ""
+    return (
+        f"{name} is too large for code to see its content: {size:,} bytes{beside}; "
+        f"at most {MOST_BYTES:,} are handed over. Read it with Extract From File."
+    )
 
 
 def _filled(item: Item, known: Known) -> Item:

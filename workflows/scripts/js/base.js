@@ -4,7 +4,6 @@
 const { parse: parseJson, stringify } = JSON;
 const makeFunction = Function;
 const AsyncFunction = (async () => {}).constructor;
-const { DateTime, Duration, Interval, Settings, IANAZone } = luxon;
 const nativeObject = Object;
 const { defineProperty, getPrototypeOf } = Object;
 
@@ -35,23 +34,10 @@ for (const one of [() => {}, async () => {}, function* () {}, async function* ()
 let MARK = '\u0001'; // followed by the session's own secret, so that no data can pretend
 let marking = false;
 const dateToJson = Date.prototype.toJSON;
-const dateTimeToJson = DateTime.prototype.toJSON;
-
-function textOfDateTime(value) {
-  const zone = value.zone;
-  return value.toISO() + (zone.type === 'iana' || zone.type === 'system' ? `[${value.zoneName}]` : '');
-}
 
 defineProperty(Date.prototype, 'toJSON', {
   value: function toJSON(key) {
     return marking && !isNaN(this) ? `${MARK}D${this.toISOString()}` : dateToJson.call(this, key);
-  },
-  writable: true,
-  configurable: true,
-});
-defineProperty(DateTime.prototype, 'toJSON', {
-  value: function toJSON() {
-    return marking && this.isValid ? `${MARK}L${textOfDateTime(this)}` : dateTimeToJson.call(this);
   },
   writable: true,
   configurable: true,
@@ -81,7 +67,7 @@ function fromMark(text) {
     case 'D': return new Date(rest);
     case 'L': {
       const [, iso, zone] = /^([^[]*)(?:\[(.*)\])?$/.exec(rest);
-      return DateTime.fromISO(iso, zone ? { zone } : { setZone: true });
+      return luxon().DateTime.fromISO(iso, zone ? { zone } : { setZone: true });
     }
     default: return undefined;
   }
@@ -122,26 +108,6 @@ function copied(value) {
   }
   return made;
 }
-
-// -- time zones: what Intl says about a quarter of an hour is asked once ---------------------------
-
-const QUARTER = 900000;
-const SETTLED = Date.UTC(1980, 0, 1); // before, some zones moved at odd minutes
-const askOffset = IANAZone.prototype.offset;
-const offsets = new Map();
-IANAZone.prototype.offset = function offset(ts) {
-  if (!(ts >= SETTLED)) return askOffset.call(this, ts);
-  let known = offsets.get(this.name);
-  if (known === undefined) offsets.set(this.name, (known = new Map()));
-  const slot = Math.floor(ts / QUARTER);
-  let found = known.get(slot);
-  if (found === undefined) {
-    found = askOffset.call(this, ts);
-    if (known.size > 5000) known.clear();
-    known.set(slot, found);
-  }
-  return found;
-};
 
 const isPlain = (value) => {
   if (value === null || typeof value !== 'object') return false;

@@ -93,12 +93,23 @@ const base64Names = {
   structuredClone: copied,
 };
 
-function codeNames(logs, timers) {
+const DATES = /\b(?:luxon|DateTime|Duration|Interval)\b|\$(?:now|today)\b|\\u/; // or a name in escapes
+
+/** The names of the date library, for code that speaks of one. */
+function dateNames(source) {
+  if (!DATES.test(source)) return {};
+  const { DateTime, Duration, Interval, Settings } = luxon();
+  const names = { luxon: { DateTime, Duration, Interval, Settings } };
+  for (const [name, make] of nativeObject.entries(DATE_NAMES)) names[name] = make();
+  return names;
+}
+
+function codeNames(source, logs, timers) {
   const names = batchNames();
   names.$evaluateExpression = CONSTANT.$evaluateExpression;
   return { ...names, ...timers.names(), ...base64Names, console: makeConsole(logs), helpers,
     $getWorkflowStaticData: getWorkflowStaticData, getWorkflowStaticData, getNodeParameter,
-    luxon: { DateTime, Duration, Interval, Settings } };
+    ...dateNames(source) };
 }
 
 /** Names of the items, by style and item. */
@@ -130,6 +141,8 @@ function startCode({ source, each, style, indexes }) {
   const timers = new Timers();
   S.copies = new Map([[S.items, S.items], [S.all, S.all]]); // these are the code's own already
   S.memo.clear();
+  S.now = undefined;
+  ranCode = true;
   S.custom = { ...S.scope.execution?.customData };
   S.staticData = copied(S.scope.static ?? {});
   S.staticData.global ??= {};
@@ -144,7 +157,7 @@ function startCode({ source, each, style, indexes }) {
   };
   S.index = indexes[0] ?? 0;
   let run;
-  const shared = codeNames(logs, timers);
+  const shared = codeNames(source, logs, timers);
   const keys = [...new Set([...nativeObject.keys(shared), ...nativeObject.keys(itemNames(style, each))])];
   try {
     run = new AsyncFunction(...keys, `${source}\n//# sourceURL=code.js`);

@@ -8,6 +8,7 @@ const S = {
   refs: new Map(), // node -> {runs, wired, parent}
   index: 0, // the item at work
   copies: null, // Map original -> copy while user text may change what it is given
+  now: undefined, // of this batch
   memo: new Map(), // pairs of pairs, walked once a batch
 };
 

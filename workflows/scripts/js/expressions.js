@@ -102,7 +102,8 @@ const EMPTY_THIS = {};
 /** A compiled part made ready for one batch: called without arguments, for the item at S.index. */
 function bind(part, names) {
   const { run, used, changes } = part;
-  const values = [callExtension, callOptional, ...used.map((name) => names[name])];
+  const valueOf = (name) => (nativeObject.hasOwn(DATE_NAMES, name) ? DATE_NAMES[name]() : names[name]);
+  const values = [callExtension, callOptional, ...used.map(valueOf)];
   const slots = [];
   used.forEach((name, i) => { if (nativeObject.hasOwn(ITEM_NAMES, name)) slots.push([i + 2, ITEM_NAMES[name]]); });
   return () => {
@@ -150,7 +151,8 @@ function evaluator(template, names, offered, swallow) {
 }
 
 function offeredNames(names) {
-  return new Set([...nativeObject.keys(names), ...nativeObject.keys(ITEM_NAMES), ...nativeObject.keys(DENIED)]);
+  return new Set([...nativeObject.keys(names), ...nativeObject.keys(ITEM_NAMES), ...nativeObject.keys(DATE_NAMES),
+    ...nativeObject.keys(DENIED)]);
 }
 
 /** The value as JSON can carry it; what JSON would lose is noted in `odd`. */
@@ -227,6 +229,7 @@ function column(template, indexes, names, offered) {
 function batch({ templates, indexes }) {
   const names = { ...DENIED, ...batchNames() };
   const offered = offeredNames(names);
+  S.now = undefined;
   S.memo.clear();
   return `[${templates.map((template) => column(template, indexes, names, offered)).join()}]`;
 }

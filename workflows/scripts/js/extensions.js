@@ -13,29 +13,29 @@ const nothing = () => undefined;
 /** A text by which equal values are equal, whatever the order of their keys. */
 function identity(value) {
   if (value === null || typeof value !== 'object') return `${typeof value}:${String(value)}`;
-  if (value instanceof Date || DateTime.isDateTime(value)) return `date:${value.valueOf()}`;
+  if (value instanceof Date || isDateTime(value)) return `date:${value.valueOf()}`;
   if (Array.isArray(value)) return `[${value.map(identity).join()}]`;
   return `{${nativeObject.keys(value).sort().map((key) => `${stringify(key)}:${identity(value[key])}`).join()}}`;
 }
 
 // -- dates ----------------------------------------------------------------------------------------
 
-const inZone = (value) => (DateTime.isDateTime(value) ? value : DateTime.fromJSDate(value));
-const like = (original, value) => (DateTime.isDateTime(original) ? value : value.toJSDate());
+const inZone = (value) => (isDateTime(value) ? value : luxon().DateTime.fromJSDate(value));
+const like = (original, value) => (isDateTime(original) ? value : value.toJSDate());
 
 function asDateTime(value, what = 'date') {
-  if (DateTime.isDateTime(value)) return value;
-  if (value instanceof Date) return DateTime.fromJSDate(value);
-  if (typeof value === 'number') return DateTime.fromMillis(value);
+  if (isDateTime(value)) return value;
+  if (value instanceof Date) return luxon().DateTime.fromJSDate(value);
+  if (typeof value === 'number') return luxon().DateTime.fromMillis(value);
   if (typeof value === 'string') {
-    const found = DateTime.fromISO(value);
+    const found = luxon().DateTime.fromISO(value);
     return found.isValid ? found : textToDateTime(value);
   }
   return fail(`expected a ${what}`);
 }
 
 function span(amount, unit) {
-  if (Duration.isDuration(amount) || isPlain(amount)) return amount;
+  if (isDuration(amount) || isPlain(amount)) return amount;
   if (unit === undefined) return { milliseconds: Number(amount) };
   return { [unit]: Number(amount) };
 }
@@ -64,7 +64,7 @@ const dates = {
   isDst: (value) => inZone(value).isInDST,
   isInLast: (value, amount = 0, unit = 'minutes') => {
     const at = inZone(value);
-    const now = DateTime.now();
+    const now = luxon().DateTime.now();
     return now.minus({ [unit]: amount }) <= at && at <= now;
   },
   isWeekend: (value) => inZone(value).weekday > 5,
@@ -75,14 +75,14 @@ const dates = {
     const found = inZone(value).diff(asDateTime(other), list);
     return Array.isArray(units) && units.length > 1 ? found.toObject() : found.as(list[0]);
   },
-  diffToNow: (value, units = 'days') => dates.diffTo(DateTime.now(), inZone(value), units),
+  diffToNow: (value, units = 'days') => dates.diffTo(luxon().DateTime.now(), inZone(value), units),
   equals: (value, other) => inZone(value).equals(asDateTime(other)),
   toLocaleString: (value, ...rest) => inZone(value).toLocaleString(...rest),
   toRelative: (value, options) => inZone(value).toRelative(options),
   toTimeFromNow: (value) => inZone(value).toRelative(),
   isEmpty: () => false,
   isNotEmpty: () => true,
-  toDate: (value) => (DateTime.isDateTime(value) ? value.toJSDate() : value),
+  toDate: (value) => (isDateTime(value) ? value.toJSDate() : value),
   toDateTime: (value) => inZone(value),
   toInt: (value) => value.valueOf(),
   toFloat: (value) => value.valueOf(),
@@ -94,23 +94,23 @@ function textToDateTime(text, format) {
   const wrong = () => fail('cannot convert to Luxon DateTime');
   const value = String(text).trim();
   if (format !== undefined) {
-    const found = DateTime.fromFormat(value, format);
+    const found = luxon().DateTime.fromFormat(value, format);
     return found.isValid ? found : wrong();
   }
-  for (const parse of [DateTime.fromISO, DateTime.fromRFC2822, DateTime.fromHTTP, DateTime.fromSQL]) {
+  for (const parse of [luxon().DateTime.fromISO, luxon().DateTime.fromRFC2822, luxon().DateTime.fromHTTP, luxon().DateTime.fromSQL]) {
     const found = parse(value, { setZone: true });
     if (found.isValid) return found;
   }
-  const found = DateTime.fromJSDate(new Date(value));
+  const found = luxon().DateTime.fromJSDate(new Date(value));
   return found.isValid ? found : wrong();
 }
 
 function numberToDateTime(value, format = 'ms') {
   switch (format) {
-    case 'ms': return DateTime.fromMillis(value);
-    case 's': return DateTime.fromSeconds(value);
-    case 'us': return DateTime.fromMillis(value / 1000);
-    case 'excel': return DateTime.fromMillis(Math.round((value - 25569) * 86400000));
+    case 'ms': return luxon().DateTime.fromMillis(value);
+    case 's': return luxon().DateTime.fromSeconds(value);
+    case 'us': return luxon().DateTime.fromMillis(value / 1000);
+    case 'excel': return luxon().DateTime.fromMillis(Math.round((value - 25569) * 86400000));
     default: return fail(`Unsupported format '${format}'. toDateTime() supports 'ms', 's', 'us' and 'excel'.`);
   }
 }
@@ -442,7 +442,7 @@ function tableOf(value) {
     case 'boolean': return booleans;
     case 'object':
       if (Array.isArray(value)) return arrays;
-      if (value instanceof Date || DateTime.isDateTime(value)) return dates;
+      if (value instanceof Date || isDateTime(value)) return dates;
       return isPlain(value) ? objects : undefined;
     default: return undefined;
   }

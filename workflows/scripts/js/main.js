@@ -4,8 +4,7 @@ function take(request) {
   if (request.scope !== undefined) {
     S.scope = request.scope;
     S.extraKey = nativeObject.keys(S.scope.extra ?? {}).sort().join() + '\n';
-    Settings.defaultZone = S.scope.zone;
-    if (!Settings.defaultZone.isValid) Settings.defaultZone = 'utc';
+    if (loaded !== null) setZone(loaded.Settings);
   }
   if (request.items !== undefined) {
     if (request.at === undefined) S.items = request.items;
@@ -24,6 +23,8 @@ function take(request) {
 
 return function main(text) {
   if (text === '') return outcome();
+  if (text === '\u0002') return remember();
+  if (text === '\u0003') return asNew();
   if (text.startsWith('\u0001')) {
     MARK = text;
     MARK_JSON = stringify(text).slice(1, -1);

@@ -120,10 +120,13 @@ class CustomData {
   getAll() { return { ...(S.custom ?? S.scope.execution?.customData ?? {}) }; }
 }
 
+let jmes = null;
+
 function jmespathSearch(value, expression) {
   if (value === null || typeof value !== 'object' || typeof expression !== 'string') {
     throw new ExpressionError('expected two arguments (Object, string) for this function');
   }
+  if (jmes === null) makeFunction('exports', JMESPATH)((jmes = {}));
   return jmes.search(value, expression);
 }
 
@@ -162,18 +165,14 @@ const CONSTANT = {
   $evaluateExpression: (text, index = S.index) => evaluateAt(String(text), index),
   $if: choose, $ifEmpty: ifEmpty, $not: not, $min: minimum, $max: maximum, $average: average,
   min: minimum, max: maximum, average, numberList, zip,
-  DateTime, Duration, Interval,
 };
 
 /** Names of one batch. */
 function batchNames() {
   const { scope } = S;
-  const now = DateTime.now();
   const source = scope.sources?.[0];
   return {
     ...CONSTANT,
-    $now: now,
-    $today: now.startOf('day'),
     $runIndex: scope.runIndex,
     $prevNode: { name: source?.previousNode, outputIndex: source?.previousNodeOutput ?? 0, runIndex: source?.previousNodeRun ?? 0 },
     $workflow: scope.workflow,

@@ -1,10 +1,18 @@
 """What somebody writes or sends may be odd, but not endless."""
 
+import asyncio
+import threading
+from types import SimpleNamespace
+
 import pytest
 
 from workflows.engine import conversion, patterns, templates
+from workflows.engine.bounds import Bounds
+from workflows.engine.document import Document
 from workflows.engine.errors import NodeError
 from workflows.engine.paths import parts
+from workflows.engine.scripts import Column, NoScripts
+from workflows.execute import Order, execute
 from workflows.nodes.extract_from_file import _moved
 from workflows.nodes.files.roots import _alternatives
 from workflows.nodes.web.answers import Got
@@ -30,12 +38,86 @@ def test_reading_takes_time_in_proportion_to_the_text(read):
     read()
 
 
-def test_all_slow_searches_of_a_node_together_are_bounded():
+def test_all_slow_searches_of_a_node_together_are_bounded(monkeypatch):
+    monkeypatch.setattr(patterns, "ALTOGETHER", 0.3)
     slow = patterns.pattern("^(a|aa)+$")
     with patterns.limited():
         for _ in range(200):
             with pytest.raises(NodeError, match="took longer"):
                 slow.search("a" * 60 + "!")
+
+
+def filtering(pattern, *texts):
+    """Run a Filter over these texts."""
+    condition = {
+        "id": "1", "leftValue": "={{ $json.text }}", "rightValue": pattern,
+        "operator": {"type": "string", "operation": "regex"},
+    }  # fmt: skip
+    conditions = {"options": {"version": 2}, "conditions": [condition], "combinator": "and"}
+    document = Document(
+        {
+            "nodes": [{"name": "Filter", "type": "n8n-nodes-base.filter", "typeVersion": 2,
+                       "parameters": {"conditions": conditions}}],
+            "connections": {},
+        }
+    )  # fmt: skip
+    items = [{"json": {"text": text}} for text in texts]
+    outside = SimpleNamespace(bounds=Bounds())
+    return execute(Order(document, items, start="Filter"), NoPaths(), outside)
+
+
+class NoPaths(NoScripts):
+    """Evaluates the one path these runs need."""
+
+    async def evaluate(self, templates, scope, indexes):
+        """Return the texts."""
+        texts = {index: scope.items[index]["json"]["text"] for index in indexes}
+        return [Column(texts) for _ in templates]
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """The threads searches were made in."""
+    found, search = set(), patterns.Pattern.search
+
+    def noted(self, text):
+        found.add(threading.current_thread().name.split("_")[0])
+        return search(self, text)
+
+    monkeypatch.setattr(patterns.Pattern, "search", noted)
+    return found
+
+
+def test_a_slow_pattern_of_one_run_does_not_hold_up_another(threads, monkeypatch):
+    monkeypatch.setattr(patterns, "LONGEST", 0.3)
+
+    async def both():
+        slow = asyncio.create_task(filtering("^(a|aa)+$", "a" * 60 + "!"))
+        while "searches" not in threads:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        short = await filtering("^m", "moon", "tide")
+        waits = not slow.done()
+        return short, waits, await slow
+
+    short, waits, slow = asyncio.run(both())
+    assert [one["json"] for one in short.steps[-1].outputs[0]] == [{"text": "moon"}]
+    assert waits
+    assert "took longer" in slow.error["message"]
+    assert slow.error["node"] == "Filter"
+
+
+def test_short_searches_need_no_thread(threads, monkeypatch):
+    monkeypatch.setattr(patterns, "AT_ONCE", 1.0)
+    outcome = asyncio.run(filtering("/O{2}/i", "moon", "tide"))
+    assert len(outcome.steps[-1].outputs[0]) == 1
+    assert threads == {"MainThread"}
+
+
+def test_a_long_pattern_is_read_in_a_thread(threads):
+    words = "|".join(f"word{n}" for n in range(400))
+    outcome = asyncio.run(filtering(words, "a word399 b", "tide"))
+    assert [one["json"]["text"] for one in outcome.steps[-1].outputs[0]] == ["a word399 b"]
+    assert threads == {"searches"}
 
 
 def test_choices_in_braces_are_bounded():

@@ -43,6 +43,9 @@ class Memory:
     async def bytes_of(self, record: Mapping[str, Any]) -> bytes:
         return self.blobs[record["id"]]
 
+    async def size_of(self, record: Mapping[str, Any]) -> int:
+        return len(self.blobs[record["id"]])
+
     async def recall(self, scope: str, keys: Sequence[str]) -> set[str]:
         return set(keys) & set(self.remembered.get(scope, []))
 

@@ -10,6 +10,7 @@ from workflows.engine.values import UNDEFINED
 from workflows.nodes.code import Code
 from workflows.nodes.function import Function
 from workflows.nodes.function_item import FunctionItem
+from workflows.nodes.scripted import files
 from workflows.tests.nodes.conftest import make_context
 
 EACH = {"mode": "runOnceForEachItem"}
@@ -150,6 +151,31 @@ def test_a_file_that_code_changed_stands_by_itself(give, outside):
     made = give(Code, [returned], {"jsCode": "items[0].binary"}, [item])
     assert made[0]["binary"]["f"]["data"] == "eA=="
     assert "id" not in made[0]["binary"]["f"]
+
+
+def test_files_that_are_too_large_for_code_are_not_even_read(outside, monkeypatch):
+    monkeypatch.setattr(files, "MOST_BYTES", 2000)
+    small, large = (
+        asyncio.run(outside.keep(b"x" * size, mime="text/plain", name=f"{size}.txt"))
+        for size in (1500, 1200)
+    )
+    large["bytes"] = 1  # as code may write it
+    read, bytes_of = [], outside.bytes_of
+
+    async def noted(record):
+        read.append(record["id"])
+        return await bytes_of(record)
+
+    monkeypatch.setattr(outside, "bytes_of", noted)
+    items = [{"json": {}, "binary": {"a": small, "b": large}}]
+    context = make_context(Code, {}, [items], version=2, outside=outside)
+    scope, known = asyncio.run(files.scope_for(context, "items[0].binary"))
+    assert read == list(known) == [small["id"]]
+    assert "data" not in scope.items[0]["binary"]["b"]
+    assert context.warnings == [
+        "1200.txt is too large for code to see its content: 1,200 bytes, with 1,500 of the files "
+        "before it; at most 2,000 are handed over. Read it with Extract From File."
+    ]
 
 
 # -- the old nodes -------------------------------------------------------------------------------

@@ -5,8 +5,10 @@
 Round robin, least connections and random send every request at once to a host that has its model,
 as gateways do; the hosts queue. These three run side by side, each with hosts of its own. WHOOSH
 gets the same requests by its API afterwards. Printed: makespan (from the first request to the last
-answer), models loaded by all hosts, and of all slots, while some request waited, the share that
-worked on an answer and the share that was taken (by an answer or by waiting for a model's load).
+answer) and models loaded by all hosts. While some request waits: of all slots, the share that works
+on an answer and the share that is taken (by an answer or by waiting for a model's load); and of
+those that are of use, the share that is taken. A free slot is of use when a request waits that
+could go there without pushing a model in use out of the host's memory; each request fills one slot.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -97,8 +100,8 @@ class Watch:
 
     def __init__(self, hosts: list[FakeHost]) -> None:
         self.hosts = hosts
-        self.sent = 0
-        self.available = self.working = self.taken = 0.0
+        self.sent: Counter[str] = Counter()
+        self.all = self.working = self.taken = self.of_use = 0.0
         self._ended = threading.Event()
 
     def __enter__(self) -> "Watch":
@@ -114,14 +117,47 @@ class Watch:
         before = time.monotonic()
         while not self._ended.wait(0.02):
             now = time.monotonic()
-            working = [host.memory.running for host in self.hosts]
-            if self.sent > sum(host.memory.answered for host in self.hosts) + sum(working):
-                slots = [host.settings.slots for host in self.hosts]
-                flights = [host.in_flight for host in self.hosts]
-                self.available += sum(slots) * (now - before)
-                self.working += sum(working) * (now - before)
-                self.taken += sum(map(min, slots, flights)) * (now - before)
+            flights = [
+                {name: host.memory.asked[name] - host.memory.answers[name] for name in MODELS}
+                for host in self.hosts
+            ]
+            waiting = self._waiting(flights)
+            if any(waiting.values()):
+                taken = sum(
+                    min(b.slots, sum(f.values())) for b, f in zip(BUILDS, flights, strict=True)
+                )
+                self.all += sum(build.slots for build in BUILDS) * (now - before)
+                self.working += sum(host.memory.running for host in self.hosts) * (now - before)
+                self.taken += taken * (now - before)
+                self.of_use += (taken + fillable(flights, waiting)) * (now - before)
             before = now
+
+    def _waiting(self, flights: list[dict[str, int]]) -> dict[str, int]:
+        """Return what waits by model: not sent to a host yet, or more than the host has slots."""
+        found = {}
+        for name in MODELS:
+            unsent = self.sent[name] - sum(host.memory.asked[name] for host in self.hosts)
+            beyond = (
+                min(flight[name], max(sum(flight.values()) - build.slots, 0))
+                for build, flight in zip(BUILDS, flights, strict=True)
+            )
+            found[name] = max(unsent, 0) + sum(beyond)
+        return found
+
+
+def fillable(flights: list[dict[str, int]], waiting: dict[str, int]) -> int:
+    """Return how many free slots some waiting request could have without harm to others."""
+    left, count = dict(waiting), 0
+    for build, flight in zip(BUILDS, flights, strict=True):
+        used = [name for name in MODELS if flight[name]]
+        fitting = build.models if len(used) < build.memory else used
+        free = max(build.slots - sum(flight.values()), 0)
+        for name in fitting:
+            fills = min(left[name], free)
+            left[name] -= fills
+            free -= fills
+            count += fills
+    return count
 
 
 async def pushed(watch: Watch, requests: list[Request], pick: Pick) -> None:
@@ -133,7 +169,7 @@ async def pushed(watch: Watch, requests: list[Request], pick: Pick) -> None:
             fitting = [i for i, build in enumerate(BUILDS) if request.model in build.models]
             chosen = pick(fitting, load)
             load[chosen] += 1
-            watch.sent += 1
+            watch.sent[request.model] += 1
             body = {
                 "model": request.model, "stream": False,
                 "messages": [{"role": "user", "content": "w " * request.words}],
@@ -170,7 +206,7 @@ def by_whoosh(requests: list[Request]) -> str:
             for request in requests:
                 body = {"prompt": "w " * request.words, "model": request.model}
                 api.post("/calls/", json=body).raise_for_status()
-                watch.sent += 1
+                watch.sent[request.model] += 1
 
             def left() -> int:
                 found: dict[str, Any] = api.get("/calls/?state=queued&limit=1").json()
@@ -187,17 +223,16 @@ def by_whoosh(requests: list[Request]) -> str:
 def row(name: str, seconds: float, watch: Watch) -> str:
     """Return the figures of one policy in one line."""
     loads = sum(host.memory.loads.total() for host in watch.hosts)
-    working, taken = watch.working / watch.available, watch.taken / watch.available
-    return f"{name:<20} {seconds:>10.1f} {loads:>8} {working:>10.0%} {taken:>10.0%}"
+    shares = watch.working / watch.all, watch.taken / watch.all, watch.taken / watch.of_use
+    return f"{name:<20} {seconds:>10.1f} {loads:>10}" + "".join(f" {one:>10.0%}" for one in shares)
 
 
 def main(count: int = 500) -> None:
     """Print a row for each policy."""
     requests = mixed(count)
     print(f"{count} requests, {len(BUILDS)} hosts, a load takes {LOAD_SECONDS:g} s")
-    print(
-        f"{'policy':<20} {'makespan s':>10} {'loads':>8} {'at work':>10} {'taken':>10}", flush=True
-    )
+    heads = ("makespan s", "loads", "at work", "taken", "of useful")
+    print(f"{'policy':<20}", *(f"{head:>10}" for head in heads), flush=True)
     with ThreadPoolExecutor() as pool:
         known = policies().items()
         for found in pool.map(lambda one: by_policy(*one, requests), known):

@@ -16,8 +16,8 @@ from django.core.management import get_commands
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from agents import routing
 from agents.errors import AgentError
+from agents.routing import costs
 from whoosh_site.core import health
 
 ROOT = Path(settings.ROOT)
@@ -154,8 +154,8 @@ def test_every_setting_has_words_of_its_own():
 def test_the_seconds_of_routing_are_those_of_the_code():
     text = written(ROOT / "docs" / "user" / "agents.md").replace("−", "-")
     names = ("UNSKILLED", "PREFERRED", "STAY", "MISSES_TARGET", "FAILED_IT")
-    wanted = {f"{getattr(routing, name):g}" for name in names}
-    wanted |= {f"{seconds:g}" for seconds in routing.TROUBLED.values()}
+    wanted = {f"{getattr(costs, name):g}" for name in names}
+    wanted |= {f"{seconds:g}" for seconds in costs.TROUBLED.values()}
     assert wanted - set(re.findall(r"\| (-?\d+)", text)) == set()
 
 

@@ -24,7 +24,7 @@ PLANTED = {
     "stairs": ("whoosh_site/core/shelf.py", "import agents.errors"),
     "inside-agents": ("agents/protocols/base.py", "import agents.services.hosts"),
     "inside-projects": ("projects/prompts.py", "import projects.services.handling"),
-    "thinking": ("agents/routing.py", "import django.utils.timezone"),
+    "thinking": ("agents/routing/costs.py", "import django.utils.timezone"),
     "protocols": ("agents/protocols/ollama.py", "import agents.models"),
     "doors": ("projects/__init__.py", "import agents.protocols"),
     "queue": ("agents/services/calls.py", "import django_q.tasks"),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
@@ -47,10 +48,10 @@ class Answer:
         self._sent = 0
         self._thought = 0
 
-    async def listen(self, placement: Placement) -> None:
-        """Hear the host out."""
+    async def listen(self, placement: Placement, first_byte: float | None = None) -> None:
+        """Hear the host out; it must begin within so many seconds, where those are given."""
         self._key = placement.agent.api_key.reveal()
-        async with contextlib.aclosing(_pieces(self.call, placement)) as pieces:
+        async with contextlib.aclosing(_pieces(self.call, placement, first_byte)) as pieces:
             async for piece in pieces:
                 self._hear(piece)
 
@@ -132,7 +133,7 @@ def _rate(tokens: int | None, milliseconds: float | None) -> float | None:
     return tokens / milliseconds * 1000 if tokens and milliseconds else None
 
 
-def _pieces(call: Call, placement: Placement) -> AsyncIterator[Piece]:
+def _pieces(call: Call, placement: Placement, first_byte: float | None) -> AsyncIterator[Piece]:
     request = ChatRequest(
         model=placement.model,
         messages=tuple(_message(message) for message in call.messages),
@@ -143,6 +144,8 @@ def _pieces(call: Call, placement: Placement) -> AsyncIterator[Piece]:
         keep_alive=placement.keep_alive,
     )
     limits = Limits(total=call.time_limit) if call.time_limit else Limits()
+    if first_byte is not None:
+        limits = replace(limits, first_byte=min(first_byte, limits.first_byte))
     return placement.host().chat(request, limits)
 
 

@@ -87,7 +87,9 @@ class Board:
     def decide(self, call: Call) -> routing.Decision:
         """Return what becomes of a call now."""
         behind = max(self.waiting.kinds.get(call.need_key, 0) - 1, 0)
-        return routing.choose(replace(need_of(call), behind=behind), self.of_team(call.team_id))
+        usual = self._facts.usual_answer(call.wanted_model)
+        need = replace(need_of(call), behind=behind, usual_tokens=usual)
+        return routing.choose(need, self.of_team(call.team_id))
 
     def of_team(self, team: int) -> list[routing.Candidate]:
         """Return the agents a team may use."""
@@ -143,7 +145,7 @@ class Board:
         rows = facts.held.get(agent.pk, ())
         protocol = protocols.get(agent.protocol or agent.health.found_protocol)
         takes_context = protocol is not None and protocol.takes_context
-        spent = _seconds_a_call(rows, work)
+        spent, wanted = _seconds_a_call(rows, work), self.waiting.at(agent.name)
         known = {"frees_in": spent / slots} if spent else {}
         return routing.Candidate(
             name=agent.name,
@@ -152,8 +154,7 @@ class Board:
             slots=slots,
             busy=sum(going.count for going in work.values()),
             held=tuple(
-                _held(row, work.get(row["model__name"]), self.waiting.models, takes_context)
-                for row in rows
+                _held(row, work.get(row["model__name"]), wanted, takes_context) for row in rows
             ),
             preferred=agent.preferred_model,
             skills=facts.skills.get(agent.pk, {}),
@@ -182,6 +183,17 @@ class _Facts:
         self.vram: dict[int, float] = {}
         for pk, gb in _cards.rows():
             self.vram[pk] = self.vram.get(pk, 0.0) + gb
+
+    def usual_answer(self, model: str) -> int | None:
+        """Return how many tokens answers of a model had lately; of no model: all answers."""
+        known = [
+            row["tps"] * row["call_ms"] / 1000
+            for rows in self.held.values()
+            for row in rows
+            if row["tps"] and row["call_ms"]
+            if not model or routing.same_model(model, row["model__name"])
+        ]
+        return max(round(sum(known) / len(known)), 1) if known else None
 
 
 def _rows() -> list[Agent]:
@@ -215,8 +227,12 @@ def _seconds_a_call(rows: Iterable[Mapping[str, Any]], work: Mapping[str, Going]
 
 
 def _held(
-    row: Mapping[str, Any], going: Going | None, wanted: Mapping[str, int], takes_context: bool
+    row: Mapping[str, Any],
+    going: Going | None,
+    wanted: Iterable[tuple[str, int, float]],
+    takes_context: bool,
 ) -> routing.Held:
+    mine = [(n, turn) for name, n, turn in wanted if routing.same_model(name, row["model__name"])]
     held = routing.Held(
         name=row["model__name"],
         resident=row["resident"],
@@ -232,7 +248,8 @@ def _held(
         size=row["size"],
         size_vram=row["size_vram"],
         slots=row["slots"],
-        waiting=_count(wanted, row["model__name"]),
+        waiting=sum(n for n, _ in mine),
+        turn=min((turn for _, turn in mine), default=0.0),
     )
     return held if going is None else _busier(held, going)
 
@@ -247,7 +264,3 @@ def _busier(held: routing.Held, going: Going) -> routing.Held:
         named_context=going.context,
         loaded_context=held.loaded_context if same else None,
     )
-
-
-def _count(wanted: Mapping[str, int], name: str) -> int:
-    return sum(count for model, count in wanted.items() if routing.same_model(model, name))

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents.errors import AgentBusy, AgentOffline, NoAgent
+from agents.errors import AgentBusy, AgentOffline, AgentSlow, NoAgent
 from agents.live import tell_call
 from agents.models import Agent, Call
 from agents.models.calls import CANCELED, ERROR, SUCCESS
@@ -78,14 +78,13 @@ async def _carry(
     answer = Answer(call, lease.attempt, tell)
     try:
         async with contextlib.aclosing(answer):
-            await answer.listen(placement)
+            await answer.listen(placement, await _tried(placement))
         await _successes.put(_Success(lease, call, placement, answer.fields))
     except NoAgent as error:
         await sync_to_async(put_off)(lease, call, error.message)
         return False
     except WhooshError as error:
-        silent = isinstance(error, AgentOffline | AgentBusy) and answer.first_at is None
-        if silent and len(call.failed_agents) < RETRIES:
+        if answer.first_at is None and _elsewhere_helps(error, placement.agent, call):
             await sync_to_async(_elsewhere)(lease, call, placement.agent, error)
             return False
         await sync_to_async(_failed)(lease, call, error, answer, placement.agent)
@@ -93,6 +92,21 @@ async def _carry(
         await asyncio.shield(sync_to_async(canceled)(lease, answer, own=own))
         raise
     return True
+
+
+async def _tried(placement: Placement) -> float | None:
+    """Ask a host on trial a cheap question first; returns the limit of its first byte."""
+    if not breaker.on_trial(placement.agent):
+        return None
+    await placement.host().probe()
+    return await sync_to_async(breaker.first_byte)(placement.agent, placement.model)
+
+
+def _elsewhere_helps(error: WhooshError, agent: Agent, call: Call) -> bool:
+    """Whether a call of which nothing has been answered is tried again, another host first."""
+    slow = isinstance(error, AgentSlow) and breaker.on_trial(agent)
+    again = slow or isinstance(error, AgentOffline | AgentBusy)
+    return again and len(call.failed_agents) < RETRIES
 
 
 @transaction.atomic

@@ -56,6 +56,7 @@ def need_of(call: Call) -> routing.Need:
         named_context=named,
         protected=tunables.value("context_protection"),
         known_to=call.known_to,
+        turn=call.turn_at.timestamp(),
         waited=(timezone.now() - call.created_at).total_seconds(),
     )
 

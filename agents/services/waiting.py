@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Min
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
@@ -36,8 +36,8 @@ _counted = Prepared(
     lambda now: (
         Call.objects.filter(state=leases.QUEUED, due_at__lte=now)
         .order_by()
-        .values_list("need_key", "wanted_model")
-        .annotate(n=Count("pk"))
+        .values_list("need_key", "wanted_model", "wanted_agent")
+        .annotate(n=Count("pk"), turn=Min("turn_at"))
     ),
     now=datetime,
 )
@@ -49,17 +49,26 @@ class Waiting:
 
     kinds: dict[str, int] = field(default_factory=dict)
     """By kind of need."""
-    models: dict[str, int] = field(default_factory=dict)
-    """By the model they ask for."""
+    models: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By the model and the agent they ask for; no agent is empty."""
+    turns: dict[tuple[str, str], float] = field(default_factory=dict, compare=False)
+    """By the same: place in the queue of the first of them."""
+
+    def at(self, agent: str) -> list[tuple[str, int, float]]:
+        """Return the models asked for that an agent may serve: how many calls, the first turn."""
+        mine = [wanted for wanted in self.models if wanted[1] in ("", agent)]
+        return [(wanted[0], self.models[wanted], self.turns.get(wanted, 0.0)) for wanted in mine]
 
 
 def count() -> Waiting:
     """Count what waits now."""
     found = Waiting()
-    for key, model, number in _counted.rows(now=timezone.now()):
+    for key, model, agent, number, first in _counted.rows(now=timezone.now()):
         found.kinds[key] = found.kinds.get(key, 0) + number
         if model:
-            found.models[model] = found.models.get(model, 0) + number
+            wanted, turn = (model, agent), first.timestamp()
+            found.models[wanted] = found.models.get(wanted, 0) + number
+            found.turns[wanted] = min(found.turns.get(wanted, turn), turn)
     return found
 
 

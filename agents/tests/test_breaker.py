@@ -8,6 +8,8 @@ from django.utils import timezone
 from agents.models import Call, Health
 from agents.services import breaker
 from tests.fake_agent import FakeHost, running
+from whoosh_site.core import tunables
+from whoosh_site.core.actor import SYSTEM
 
 
 @pytest.fixture
@@ -62,6 +64,46 @@ def test_then_one_call_tries_it_and_its_success_closes_it(oak, host, asked, answ
     finish()
     assert not opened(oak)
     assert oak.health.call_failures == 0
+
+
+@pytest.fixture
+def tripped(oak, host):
+    """An agent whose breaker is half open."""
+    Health.objects.update(call_failures=breaker.TRIPS_AFTER)
+    half_open()
+    return oak
+
+
+def test_a_host_is_asked_a_cheap_question_before_a_call_tries_it(tripped, host, answered, settle):
+    host.faults.add("drop", paths=("/api/version",))
+    with running(FakeHost("ollama", pace=0)) as other:
+        settle("yew", other)
+        Health.objects.filter(agent__name="yew").update(status="overloaded")
+        call = answered("hello")
+    assert (call.state, call.agent_name, call.failed_agents) == ("success", "yew", ["oak"])
+    assert "/api/chat" not in [seen.path for seen in host.requests]
+    assert Health.objects.get(agent=tripped).open_until > timezone.now()
+
+
+def test_a_call_that_tries_a_host_goes_elsewhere_when_no_byte_comes_soon(
+    tripped, host, answered, settle
+):
+    tunables.change("trial_first_byte", 1, by=SYSTEM)
+    host.faults.add("delay", paths=("/api/chat",), seconds=60)
+    with running(FakeHost("ollama", pace=0)) as other:
+        settle("yew", other)
+        Health.objects.filter(agent__name="yew").update(status="overloaded")
+        call = answered("hello")
+    assert (call.state, call.agent_name, call.failed_agents) == ("success", "yew", ["oak"])
+    assert Health.objects.get(agent=tripped).call_failures == breaker.TRIPS_AFTER + 1
+
+
+def test_a_host_on_trial_has_the_time_it_takes_to_load_the_model(tripped):
+    tripped.models.update(load_ms=90_000)
+    model = tripped.models.first().model.name
+    assert breaker.first_byte(tripped, model) == 180
+    tripped.models.update(load_ms=None)
+    assert breaker.first_byte(tripped, model) == 30
 
 
 def test_each_failed_trial_doubles_the_pause(oak, host, answered):

@@ -69,6 +69,16 @@ def test_another_host_comes_first_however_good_the_lost_one_looks(pair, answered
     assert (call.agent_name, call.failed_agents) == ("elm", ["ash"])
 
 
+def test_a_fallback_elsewhere_comes_before_the_host_that_was_lost(settle, host, answered):
+    settle("oak", host)
+    with running(FakeHost("ollama", models=("small:1b",), pace=0)) as other:
+        settle("elm", other)
+        host.faults.add("drop", paths=("/api/chat",))
+        call = answered("hello", model="tiny:1b", fallbacks=["small:1b"])
+    assert (call.state, call.agent_name, call.model_name) == ("success", "elm", "small:1b")
+    assert (call.failed_agents, conversations(host)) == (["oak"], 1)
+
+
 def test_a_call_is_tried_three_times_and_then_says_what_was_wrong(oak, host, answered):
     host.down()
     call = answered()

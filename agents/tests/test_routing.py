@@ -143,6 +143,21 @@ GB = 2**30
         ),
         (Need(), agent(held=(Held("a", tps=64),)), ("speaks 256 tokens at 64 tokens/s", 4)),
         (Need(), agent(), ("speaks 256 tokens at a speed nobody has measured", 12.8)),
+        (
+            Need(model="a"),
+            agent(held=(Held("a", size=4 * GB), Held("b", tps=16, size=8 * GB))),
+            ("speaks 256 tokens at about 32 tokens/s, going by its other models", 8),
+        ),
+        (
+            Need(usual_tokens=32),
+            agent(held=(Held("a", tps=64),)),
+            ("speaks 32 tokens at 64 tokens/s", 0.5),
+        ),
+        (
+            Need(usual_tokens=320, answer_tokens=64),
+            agent(held=(Held("a", tps=64),)),
+            ("speaks 64 tokens at 64 tokens/s", 1),
+        ),
         (Need(answer_tokens=20), agent(slots=4, busy=2), ("2 of 4 slots busy", 0.25)),
         (
             Need(),
@@ -152,7 +167,7 @@ GB = 2**30
         (
             Need(),
             agent(slots=2, busy=2, queued=2, frees_in=6),
-            ("all 2 slots busy, one free in about 12 s", 12),
+            ("all 2 slots busy, one free in about 18 s", 18),
         ),
         (
             Need(answer_tokens=20),
@@ -192,9 +207,11 @@ def test_where_the_memory_is_not_known_it_holds_what_it_was_seen_to_hold():
 
 
 def test_calls_that_wait_for_a_model_lose_when_it_is_pushed_out():
-    held = (Held("new"), Held("old", True, waiting=6, load_seconds=11))
-    found = agent(held=held, slots=2, frees_in=3)
-    assert ("pushes old out of memory", 20) in score(Need(model="new"), found).parts
+    old = Held("old", True, waiting=6, load_seconds=11)
+    found = agent(held=(Held("new"), old), slots=2, frees_in=3)
+    other = agent("elm", held=(old,), slots=4)
+    parts = score(Need(model="new"), found, other).parts
+    assert ("pushes old out of memory", 17) in parts  # a third of them is its own
 
 
 def pushing(**more):
@@ -262,6 +279,16 @@ def test_a_fallback_is_used_only_where_the_model_is_nowhere_to_be_had():
     assert won(choose(need, [small, middle, gone])) == ("fir", "mid")
     busy = replace(slow, busy=1)
     assert choose(need, [small, middle, busy]).waits_for == "yew"
+
+
+def test_who_failed_this_call_comes_after_a_fallback_elsewhere():
+    need = Need(model="big", fallbacks=("tiny:1b",), failed=frozenset({"oak"}))
+    failed, other = agent(held=(Held("big", True),)), agent("elm")
+    assert won(choose(need, [failed, other])) == ("elm", "tiny:1b")
+    assert choose(need, [failed, replace(other, busy=1)]).waits_for == "elm"
+    assert won(choose(need, [failed, replace(other, status="offline")])) == ("oak", "big")
+    third = agent("yew", held=(Held("big", load_seconds=99),))
+    assert won(choose(need, [failed, other, third])) == ("yew", "big")
 
 
 def test_what_no_model_holds_is_refused_with_the_numbers():
@@ -449,7 +476,8 @@ def test_everybody_gets_a_score_or_a_reason(need, found):
 def test_whoever_waits_long_enough_goes_to_somebody_free(need, found):
     decision = choose(replace(need, waited=1e9), found)
     fitting = [one for one in decision.scores if not one.refused]
-    best = [one for one in fitting if one.rank == min(s.rank for s in fitting)] if fitting else []
+    first = min(((one.failed, one.rank) for one in fitting), default=None)
+    best = [one for one in fitting if (one.failed, one.rank) == first]
     assert bool(decision.winner) == any(not one.full for one in best)
 
 

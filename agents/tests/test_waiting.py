@@ -51,7 +51,7 @@ def test_a_call_without_a_kind_is_a_kind_as_well(queue):
 def test_a_short_queue_is_counted_every_time_and_a_long_one_now_and_then(queue, monkeypatch):
     counter = Counter()
     queue("a", "a", "b", wanted_model="big")
-    assert counter.count() == Waiting({"a": 2, "b": 1}, {"big": 3})
+    assert counter.count() == Waiting({"a": 2, "b": 1}, {("big", ""): 3})
     monkeypatch.setattr(waiting, "SHORT", 3)
     queue("a")
     assert counter.count().kinds == {"a": 3, "b": 1}

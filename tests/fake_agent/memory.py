@@ -79,9 +79,15 @@ class Memory:
         self.waiting = 0
         self.running = 0
         self.peak_running = 0
-        self.answered = 0
+        self.asked: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
         self._runners: dict[str, Runner] = {}
         self._turn = asyncio.Lock()
+
+    @property
+    def answered(self) -> int:
+        """How many answers were given."""
+        return self.answers.total()
 
     def loaded(self) -> list[Runner]:
         """Return what is in memory now."""
@@ -125,13 +131,14 @@ class Memory:
     @contextlib.asynccontextmanager
     async def use(self, need: Need) -> AsyncIterator[Stay]:
         """Have the model loaded and one of its slots; raises as `hold` does."""
+        self.asked[need.model.name] += 1
         async with self.hold(need) as stay:
             began = self.clock.now()
             await self._slot(stay.runner)
             try:
                 stay.slot_wait = self.clock.now() - began
                 yield stay
-                self.answered += 1
+                self.answers[need.model.name] += 1
             finally:
                 self.running -= 1
                 stay.runner.slots.release()

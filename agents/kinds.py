@@ -30,7 +30,7 @@ class AskedCalls(Kind):
         if time.monotonic() < self.look_again_at:
             return []
         placed = services.dispatch(owner, limit)
-        if not placed and leases.due(Call):
+        if not placed and leases.due([Call]):
             self.look_again_at = time.monotonic() + self.PAUSE
         return placed
 

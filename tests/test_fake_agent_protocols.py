@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import ollama
 import pytest
 
@@ -97,15 +96,6 @@ def named(value: Any) -> str:
 
 def text(pieces: list[Piece]) -> str:
     return "".join(piece.text for piece in pieces)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def certificates_are_read_once() -> Iterator[None]:
-    """Every door reads all certificates (40 ms), although nothing here speaks TLS."""
-    context = httpx.create_ssl_context()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpx, "create_ssl_context", lambda **options: context)
-        yield
 
 
 @pytest.fixture

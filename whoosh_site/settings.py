@@ -260,6 +260,5 @@ LOGGING = {
         "asyncio": {"level": "WARNING"},
         "django-q": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
     },
 }

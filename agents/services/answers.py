@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from agents.models import Call
 from agents.plain import storable, words
 from agents.protocols import ChatRequest, Message, Piece, ToolCall, Usage
 from agents.services.needs import CONTEXT
-from agents.services.parcels import Parcel, parcels_of_this_loop
+from agents.services.parcels import Parcel, parcels_of_this_loop, send
 from agents.services.placement import Placement
 from whoosh_site.core.limits import Limits
 from whoosh_site.core.secrets import MASK
@@ -87,10 +88,14 @@ class Answer:
         self._thought += len(thinking)
         return f"call:{self.call.pk}", body
 
+    def rest(self) -> Parcel | None:
+        """Return what was not sent on yet, to be written with the end."""
+        return self.parcel() if parcels_of_this_loop().withdraw(self) else None
+
     async def aclose(self) -> None:
-        """Send what is left, if anybody listens."""
-        if self.call.streams or self._told:
-            await asyncio.shield(parcels_of_this_loop().flush())
+        """Send what is left."""
+        if rest := self.rest():
+            await asyncio.shield(sync_to_async(send)([rest]))
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from agents.services.endings import end_canceled, ended, tell_end
 from agents.services.health import check_soon
 from agents.services.learning import learn
 from agents.services.needs import key_of
+from agents.services.parcels import Parcel, send
 from agents.services.placement import Placed, Placement, place, placed
 from whoosh_site.core import leases, live
 from whoosh_site.core.batch import Batch
@@ -79,7 +80,8 @@ async def _carry(
     try:
         async with contextlib.aclosing(answer):
             await answer.listen(placement, await _tried(placement))
-        await _successes.put(_Success(lease, call, placement, answer.fields))
+            rest = answer.rest()
+        await _successes.put(_Success(lease, call, placement, answer.fields, rest))
     except NoAgent as error:
         await sync_to_async(put_off)(lease, call, error.message)
         return False
@@ -144,6 +146,8 @@ class _Success:
     call: Call
     placement: Placement
     fields: dict[str, Any]
+    rest: Parcel | None
+    """The last of its pieces."""
 
 
 @transaction.atomic
@@ -153,6 +157,7 @@ def _succeeded(found: Sequence[_Success]) -> list[None]:
     written = update_each(Call, [(one.lease.fence, well | one.fields) for one in found])
     done = [one for one, mine in zip(found, written, strict=True) if mine]
     with live.together():
+        send([one.rest for one in done if one.rest])
         for one in done:
             tell_end(one.call, one.placement.agent)
         hosts: dict[tuple[int, str], list[_Success]] = {}

@@ -38,13 +38,19 @@ class Parcels:
         if self._ticking is None or self._ticking.done():
             self._ticking = asyncio.create_task(self._tick())
 
+    def withdraw(self, sender: Sender) -> bool:
+        """Leave what somebody gathered to the caller; say whether there is anything."""
+        waits = sender in self._senders
+        self._senders.pop(sender, None)
+        return waits
+
     async def flush(self) -> None:
         """Send everything now; returns when it is written, with all that was before it."""
         async with self._sending:
             parcels = [sender.parcel() for sender in self._senders]
             self._senders.clear()
             if parcels:
-                await sync_to_async(_send)(parcels)
+                await sync_to_async(send)(parcels)
 
     async def _tick(self) -> None:
         while self._senders:
@@ -55,7 +61,8 @@ class Parcels:
                 log.exception("pieces of answers were not sent")
 
 
-def _send(parcels: Sequence[Parcel]) -> None:
+def send(parcels: Sequence[Parcel]) -> None:
+    """Tell whoever watches."""
     with live.together():
         for topic, body in parcels:
             live.stream(topic, body)

@@ -21,13 +21,10 @@ from agents.protocols import HostProtocol
 from agents.services.board import Board
 from agents.services.endpoints import host_of
 from agents.services.keeping import kept_at
-from agents.services.waiting import Counter, Line, Teller, first_of_each_kind
+from agents.services.waiting import AT_ONCE, Counter, Line, Teller, first_of_each_kind
 from whoosh_site.core import leases, live
 from whoosh_site.core.bulk import update_each
 from whoosh_site.core.leases import Lease
-
-AT_ONCE = 50
-"""How many calls one transaction places: others write meanwhile."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import connection
@@ -19,6 +20,8 @@ from agents.models import Call
 from whoosh_site.core import leases, live
 from whoosh_site.core.prepared import Prepared
 
+AT_ONCE = 50
+"""How many calls one transaction places: others write meanwhile."""
 KINDS = 500
 """How many kinds of need one pass looks at."""
 SHORT = 500
@@ -89,8 +92,11 @@ class Counter:
 
 def first_of_each_kind() -> list[Call]:
     """Return the call of each kind of need whose turn it is, in the order of their turns."""
-    rows = _first.rows(now=timezone.now())
-    return [Call.from_db(connection.alias, PLACED_BY, row) for row in rows]
+    return [_call(row) for row in _first.rows(now=timezone.now())]
+
+
+def _call(row: tuple[Any, ...]) -> Call:
+    return Call.from_db(connection.alias, PLACED_BY, row)
 
 
 def _first_calls(now: datetime) -> Any:
@@ -116,11 +122,22 @@ def _first_calls(now: datetime) -> Any:
 _first = Prepared(_first_calls, now=datetime)
 
 
+@cache
+def _alike(number: int) -> Prepared:
+    """Return the question for the first calls of a kind."""
+    due = Call.objects.filter(state=leases.QUEUED).order_by("turn_at", "pk")
+    return Prepared(
+        lambda key, now: due.filter(need_key=key, due_at__lte=now).values_list(*PLACED_BY)[:number],
+        key=str,
+        now=datetime,
+    )
+
+
 class Line:
     """The calls of one kind of need in the order of their turn; read when they are needed."""
 
     def __init__(self, first: Call, most: int) -> None:
-        """Begin with the first; no more than `most` are read."""
+        """Begin with the first; once `most` are taken, no more are read."""
         self._key = first.need_key
         self._most = most
         self._rows = [first]
@@ -140,9 +157,9 @@ class Line:
 
     def _more(self) -> list[Call]:
         """Read a few at first: what is not placed is read in vain."""
-        alike = Call.objects.due().filter(need_key=self._key).exclude(pk__in=self._taken)
-        number = min(4 * len(self._taken), self._most)
-        return list(alike.order_by("turn_at", "pk").defer(*Call.HEARD)[:number])
+        number = min(5 * len(self._taken), AT_ONCE)
+        found = map(_call, _alike(number).rows(key=self._key, now=timezone.now()))
+        return [call for call in found if call.pk not in self._taken]
 
 
 class Teller:

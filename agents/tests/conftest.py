@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -20,10 +19,8 @@ from whoosh_site.core.runner import Runner, _database
 
 @pytest.fixture(autouse=True, scope="package")
 def _nothing_is_read_again_and_again() -> Iterator[None]:
-    """Every door reads all certificates, every client all static files (40 ms each)."""
-    context = httpx.create_ssl_context()
+    """Every client reads all static files (40 ms)."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpx, "create_ssl_context", lambda **options: context)
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", lambda self: None)
         yield
 

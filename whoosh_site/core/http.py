@@ -23,6 +23,7 @@ class Answer(Protocol):
 
     status: int
     headers: Mapping[str, str]
+    """By names in any case; `items` tells every value of one that came several times."""
     url: str
 
     def chunks(self) -> AsyncGenerator[bytes, None]:

@@ -9,11 +9,10 @@ others that died as often, so that what kills its process is found and they are 
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import (
@@ -27,7 +26,6 @@ from django.db import (
 from django.utils import timezone
 
 from whoosh_site.core import owner as owners
-from whoosh_site.core.prepared import Prepared
 
 LEASE = timedelta(seconds=30)
 DEATHS_ALLOWED = 3
@@ -45,6 +43,9 @@ FINISHED = {"owner": "", "lease_until": None, "deaths": 0, "trouble": ""}
 
 class Leased(models.Model):
     """What every row of work carries. Concrete models add their own final states."""
+
+    STARTS_FROM: ClassVar[Sequence[str]] = (QUEUED,)
+    """States in which a row is looked at when it is due."""
 
     state = models.CharField(max_length=12, default=QUEUED)
     priority = models.PositiveSmallIntegerField(
@@ -125,17 +126,25 @@ class Lease(Generic[Row]):
         return back
 
 
-def due(model: type[Leased], now: datetime | None = None) -> bool:
-    """Say whether any row waits to be claimed. Reads only, so it takes no write lock."""
-    return bool(_due(model).rows(now=now or timezone.now()))
+def due(kinds: Collection[type[Leased]], now: datetime | None = None) -> set[type[Leased]]:
+    """Return those of which a row waits to be claimed.
 
-
-@cache
-def _due(model: type[Leased]) -> Prepared:
-    rows = model._default_manager.order_by()
-    return Prepared(
-        lambda now: rows.filter(state=QUEUED, due_at__lte=now).values_list("pk")[:1], now=datetime
-    )
+    Asked at every commit anywhere: one statement, which only reads and so takes no write lock.
+    """
+    moment = connection.ops.adapt_datetimefield_value(now or timezone.now())
+    questions: list[str] = []
+    values: list[Any] = []
+    for model in kinds:
+        table = connection.ops.quote_name(model._meta.db_table)
+        states = ", ".join(["%s"] * len(model.STARTS_FROM))
+        waiting = f"SELECT 1 FROM {table} WHERE state IN ({states}) AND due_at <= %s"  # noqa: S608
+        questions.append(f"EXISTS ({waiting})")
+        values += [*model.STARTS_FROM, moment]
+    if not questions:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(questions)}", values)
+        return {model for model, found in zip(kinds, cursor.fetchone(), strict=True) if found}
 
 
 def claim(model: type[Row], owner: str, limit: int) -> list[Lease[Row]]:

@@ -18,6 +18,7 @@ import logging
 import signal
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,8 +58,8 @@ class Kind:
     """How many of this kind one runner carries at once."""
 
     def claim(self, owner: str, limit: int) -> list[Lease[Any]]:
-        """Take due rows for this owner, most urgent first; called at every commit anywhere."""
-        return leases.claim(self.model, owner, limit) if leases.due(self.model) else []
+        """Take due rows for this owner, most urgent first; called while there are any."""
+        return leases.claim(self.model, owner, limit)
 
     def set_apart(self, lease: Lease[Any], until: datetime) -> None:
         """Put back a row that is not to be carried beside another suspect."""
@@ -137,9 +138,12 @@ class Runner:
     def _claim(self) -> list[tuple[Kind, Lease[Any]]]:
         found: list[tuple[Kind, Lease[Any]]] = []
         try:
-            for kind in self.kinds:
-                room = min(kind.limit - len(self._held(kind)), 200)
-                if room > 0:
+            held = Counter(key for key, _ in list(self.hands))
+            free = [kind for kind in self.kinds if held[kind.key] < kind.limit]
+            due = leases.due([kind.model for kind in free])
+            for kind in free:
+                if kind.model in due:
+                    room = min(kind.limit - held[kind.key], 200)
                     found += [(kind, lease) for lease in kind.claim(self.owner, room)]
             found = self._apart(found)
         except Exception:  # the runner's edge: a database that is away comes back

@@ -1,24 +1,22 @@
-"""What carries the door's requests: aiohttp under httpx.
+"""What carries the door's requests: aiohttp.
 
-This transport costs a tenth of httpx's own pool at a hundred concurrent calls. The policy is asked
-when a socket is made, with the address the name resolved to.
+The policy is asked when a socket is made, with the address the name resolved to.
 """
 
 import asyncio
 import contextlib
 import ipaddress
+import json as jsons
+import re
 import socket
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
-import httpx
+import idna
 import yarl
-from httpx_aiohttp import AiohttpTransport
 
 from whoosh_site.core.addresses import Policy
 from whoosh_site.core.errors import (
@@ -34,11 +32,25 @@ from whoosh_site.core.limits import MEGABYTE, Limits
 
 LAST_PORT = 65_535
 LONGEST_SHOWN = 100
+BRACKETED = re.compile(r"[^/?#]*//[^/?#]*\[")
+DOTTED = re.compile(r"\d+(\.\d+){3}")
+UNSEEN = re.compile(r"[\x00-\x1f\x7f]")
+REDIRECTS = (301, 302, 303, 307, 308)
 HARMLESS = frozenset((
-    "accept", "accept-encoding", "accept-language", "connection", "content-length",
-    "content-type", "host", "transfer-encoding", "user-agent",
+    "accept", "accept-encoding", "accept-language", "content-type", "user-agent",
 ))  # fmt: skip
 """Headers that follow a redirect to another origin."""
+ABOUT_A_BODY = frozenset(("content-type", "content-encoding", "content-language"))
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent."""
+
+    method: str
+    url: yarl.URL
+    headers: Mapping[str, str]
+    body: bytes | None
 
 
 @dataclass
@@ -59,26 +71,25 @@ class OpenAnswer:
     status: int
     headers: Mapping[str, str]
     url: str
-    _response: httpx.Response
+    _response: aiohttp.ClientResponse
     _limits: Limits
     _deadline: float | None
     _received: int = 0
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield decoded bytes as they come; raises TimedOut, TooLarge or Broken."""
-        source = self._response.aiter_bytes().__aiter__()
         while True:
             try:
                 # No scope stays open around the yield: it would reach into the caller's own code.
                 async with asyncio.timeout(self._patience()):
-                    chunk = await source.__anext__()
-            except StopAsyncIteration:
-                return
+                    chunk = await self._response.content.readany()
             except TimeoutError as error:
                 self._patience()
                 raise TimedOut("between chunks", self._limits.between, self.url) from error
-            except (httpx.HTTPError, aiohttp.ClientError) as error:
+            except aiohttp.ClientError as error:
                 raise Broken(f"{self.url}: the answer broke off ({_short(error)})") from error
+            if not chunk:
+                return
             self._received += len(chunk)
             if self._received > self._limits.size:
                 raise TooLarge(f"{self.url}: more than {_amount(self._limits.size)}")
@@ -115,7 +126,7 @@ class Transport:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._client: httpx.AsyncClient | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     def build(
         self,
@@ -124,57 +135,50 @@ class Transport:
         headers: Mapping[str, str] | None,
         json: object,
         content: bytes | None,
-    ) -> httpx.Request:
+    ) -> Request:
         """Return the request; raises BadInput for what is no http or https URL."""
-        parsed = parse(url)
-        body: dict[str, Any] = {"content": content} if json is None else {"json": json}
-        return self._ready().build_request(method, parsed, headers=dict(headers or {}), **body)
+        sent = dict(headers or {})
+        if json is not None:
+            text = jsons.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            content = text.encode()
+            if not any(name.lower() == "content-type" for name in sent):
+                sent["Content-Type"] = "application/json"
+        return Request(method, parse(url), sent, content or None)
 
     @contextlib.asynccontextmanager
-    async def open(self, request: httpx.Request, limits: Limits) -> AsyncIterator[OpenAnswer]:
+    async def open(self, request: Request, limits: Limits) -> AsyncIterator[OpenAnswer]:
         """Send a request; leaving the block closes the connection of an unread answer."""
         now = asyncio.get_running_loop().time()
         deadline = None if limits.total is None else now + limits.total
         try:
             async with asyncio.timeout_at(deadline):
-                response = await self._follow(request, limits)
+                request, response = await self._follow(request, limits)
         except TimeoutError as error:
             raise TimedOut("total", limits.total or 0, str(request.url)) from error
-        url = str(response.request.url)
-        headers = response.headers
-        try:
-            yield OpenAnswer(response.status_code, headers, url, response, limits, deadline)
-        finally:
-            with contextlib.suppress(httpx.HTTPError, aiohttp.ClientError):
-                await response.aclose()
+        async with response:
+            url = str(request.url)
+            yield OpenAnswer(response.status, response.headers, url, response, limits, deadline)
 
     async def close(self) -> None:
         """Close all idle connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _ready(self) -> httpx.AsyncClient:
-        if self._client is None:
-            # TLS is checked by aiohttp's own connector; httpx need not read the certificates too.
-            unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            transport = AiohttpTransport(client=self._session, verify=unused, trust_env=False)
+    def _ready(self) -> aiohttp.ClientSession:
+        if self._session is None:
             # No cookie is kept: a door serves many people. No time-out: `Limits` decides.
-            no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-            self._client = httpx.AsyncClient(
-                transport=transport,
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, socket_factory=self._socket, ttl_dns_cache=10
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(),
                 trust_env=False,
-                timeout=None,  # noqa: S113
-                cookies=no_cookies,
             )
-        return self._client
-
-    def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, socket_factory=self._socket, ttl_dns_cache=10)
-        jar = aiohttp.DummyCookieJar()
-        return aiohttp.ClientSession(connector=connector, cookie_jar=jar, trust_env=False)
+        return self._session
 
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         """Make the socket for one connection attempt, after the policy saw its address."""
@@ -187,60 +191,87 @@ class Transport:
             raise OSError(reason)
         return socket.socket(family=family, type=type_, proto=proto)
 
-    async def _follow(self, request: httpx.Request, limits: Limits) -> httpx.Response:
+    async def _follow(
+        self, request: Request, limits: Limits
+    ) -> tuple[Request, aiohttp.ClientResponse]:
+        """Return what answers in the end, and what it was asked."""
         for _ in range(limits.redirects + 1):
             response = await self._send(request, limits)
-            if not limits.redirects or response.next_request is None:
-                return response
-            await response.aclose()
-            onward = response.next_request
-            if onward.url.scheme not in ("http", "https"):
-                raise Refused(f"{request.url}: redirected to {onward.url.scheme}:")
-            if _origin(onward.url) != _origin(request.url):
-                # Any other header may be a secret meant for who was asked first.
-                for name in [name for name in onward.headers if name.lower() not in HARMLESS]:
-                    del onward.headers[name]
-            request = onward
+            onward = response.headers.get("location", "")
+            if not (limits.redirects and onward and response.status in REDIRECTS):
+                return request, response
+            response.release()
+            request = _redirected(request, response.status, onward)
         raise Outside(f"{request.url}: more than {limits.redirects} redirects")
 
-    async def _send(self, request: httpx.Request, limits: Limits) -> httpx.Response:
+    async def _send(self, request: Request, limits: Limits) -> aiohttp.ClientResponse:
         where = str(request.url)
-        asked = _Asked(request.url.host, [])
+        asked = _Asked(request.url.host or "", [])
         token = _asked.set(asked)
-        request.extensions["timeout"] = {"connect": limits.connect, "read": None, "pool": None}
         try:
             async with asyncio.timeout(limits.first_byte):
-                response = await self._ready().send(request, stream=True)
-        except TimeoutError as error:
-            raise TimedOut("first byte", limits.first_byte, where) from error
-        except (httpx.HTTPError, aiohttp.ClientError, ValueError) as error:
+                response = await self._ready().request(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    data=request.body,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(sock_connect=limits.connect),
+                )
+        except (aiohttp.ClientError, ValueError) as error:
             if asked.refusals:
                 raise Refused(f"Refused: {asked.refusals[0]}") from error
-            if isinstance(error.__cause__, aiohttp.ConnectionTimeoutError):
+            if isinstance(error, aiohttp.ConnectionTimeoutError):
                 raise TimedOut("connect", limits.connect, where) from error
             raise Unreachable(f"{where}: {_short(error)}") from error
+        except TimeoutError as error:
+            raise TimedOut("first byte", limits.first_byte, where) from error
         finally:
             _asked.reset(token)
-        if len(response.headers.get_list("content-encoding", split_commas=True)) > 1:
+        if "," in ",".join(response.headers.getall("content-encoding", ())):
             # Two layers of compression make a gigabyte of a packet, before a size can be seen.
-            await response.aclose()
+            response.close()
             raise Broken(f"{where}: the answer is compressed more than once")
         return response
 
 
-def parse(url: str) -> httpx.URL:
+def _redirected(request: Request, status: int, onward: str) -> Request:
+    """Return the request that follows a redirect, as browsers build it."""
+    try:
+        url = request.url.join(yarl.URL(onward))
+        if url.scheme not in ("http", "https"):
+            raise Refused(f"{request.url}: redirected to {url.scheme}:")
+        url = parse(str(url))
+    except (BadInput, ValueError) as error:
+        raise Unreachable(f"{request.url}: redirected to what cannot be called") from error
+    method, headers, body = request.method, dict(request.headers), request.body
+    if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
+        method, body = "GET", None
+        headers = {name: headers[name] for name in headers if name.lower() not in ABOUT_A_BODY}
+    if url.origin() != request.url.origin():
+        # Any other header may be a secret meant for who was asked first.
+        headers = {name: headers[name] for name in headers if name.lower() in HARMLESS}
+    return Request(method, url, headers, body)
+
+
+def parse(url: str) -> yarl.URL:
     """Return an address that can be called; raises BadInput for every other."""
     shown = repr(url if len(url) <= LONGEST_SHOWN else f"{url[:LONGEST_SHOWN]}…")
     try:
-        parsed = httpx.URL(url)
-        host, port = parsed.host, parsed.port
-        yarl.URL(str(parsed))  # what really connects has rules of its own,
-        host.rstrip(".").encode("idna")  # and so has what looks names up
-    except (httpx.InvalidURL, ValueError) as error:
+        if UNSEEN.search(url):
+            raise ValueError("it has signs nobody can see")
+        parsed = yarl.URL(url.replace(" ", "%20"))  # by itself it writes a plus
+        host, port = parsed.raw_host or "", parsed.explicit_port
+        host.rstrip(".").encode("idna")  # what looks names up has rules of its own
+        if "xn--" in host:
+            idna.decode(host)
+        if BRACKETED.match(url) or DOTTED.fullmatch(host):
+            ipaddress.ip_address(host)
+    except ValueError as error:
         raise BadInput(f"{shown} is not a URL: {str(error)[:LONGEST_SHOWN]}") from error
     if port is not None and port > LAST_PORT:
         raise BadInput(f"{shown} is not a URL: there is no port {port}")
-    if parsed.userinfo:
+    if parsed.raw_user is not None or parsed.raw_password is not None:
         raise BadInput("leave user and password out of the address; a header carries them")
     if parsed.scheme not in ("http", "https") or not host:
         raise BadInput(f"{shown}: only http:// and https:// addresses can be called")
@@ -249,10 +280,6 @@ def parse(url: str) -> httpx.URL:
 
 def _amount(count: int) -> str:
     return f"{count // MEGABYTE} MB" if count >= MEGABYTE else f"{count} bytes"
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
 
 
 def _line(parts: list[bytes]) -> str:

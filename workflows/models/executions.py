@@ -69,6 +69,8 @@ class Execution(Leased):
         RETRY = "retry", "Retry"
         WORKFLOW = "workflow", "Workflow"
 
+    STARTS_FROM = (QUEUED, WAITING)
+
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="executions")
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="executions")

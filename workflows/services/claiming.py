@@ -28,7 +28,7 @@ def claim_executions(owner: str, limit: int) -> list[Lease[Execution]]:
     One that has its number running is passed over: its next run starts when one of them ends.
     """
     wake_executions()
-    if not (leases.due(Execution) and _startable(limit)):  # reads only, as above
+    if not _startable(limit):  # reads only, as above
         return []
     with transaction.atomic():
         if connection.vendor == "postgresql":  # SQLite has one writer anyway

@@ -49,6 +49,15 @@ def test_json_and_headers_are_sent(run):
     assert "content-type: application/json" in server.heads[0].lower()
 
 
+def test_an_address_is_written_as_browsers_do(run):
+    async def asked_for():
+        async with serving(ok()) as server, opened() as door:
+            await door.fetch("GET", f"{server.url}/a b/ü%2F?c d=1+2%2B[3]#part")
+            return server.heads[0]
+
+    assert run(asked_for()).startswith("GET /a%20b/%C3%BC%2F?c%20d=1+2%2B%5B3%5D HTTP/1.1\r\n")
+
+
 def test_bytes_are_sent_as_they_are(run):
     async def posted():
         async with serving(ok()) as server, opened() as door:
@@ -137,7 +146,16 @@ def test_only_http_addresses_can_be_called(run, url):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[::1", "http://oak:99999/", "http://o\nak/", "http://\x00/"]
+    "url",
+    [
+        "http://[::1",
+        "http://[v1.x]/",
+        "http://0177.0.0.1/",
+        "http://xn--a/",
+        "http://oak:99999/",
+        "http://o\nak/",
+        "http://\x00/",
+    ],
 )
 def test_what_is_no_address_is_said_so(run, url):
     with pytest.raises(BadInput, match="is not a URL"):
@@ -228,6 +246,39 @@ def test_a_redirect_is_followed_as_often_as_allowed(run):
 def test_a_circle_of_redirects_ends(run):
     with pytest.raises(Outside, match="more than 3 redirects"):
         run(fetched(onward("/path?q=1"), limits=Limits(redirects=3)))
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        ("301 Moved Permanently", ("GET", b"")),
+        ("302 Found", ("GET", b"")),
+        ("303 See Other", ("GET", b"")),
+        ("307 Temporary Redirect", ("POST", b'{"a":1}')),
+        ("308 Permanent Redirect", ("POST", b'{"a":1}')),
+    ],
+)
+def test_a_redirect_is_followed_as_browsers_do(run, status, sent):
+    async def followed():
+        async with (
+            serving(ok()) as goal,
+            serving(onward(goal.url, status)) as start,
+            opened() as door,
+        ):
+            await door.fetch("POST", start.url, json={"a": 1}, limits=Limits(redirects=1))
+            return goal
+
+    goal = run(followed())
+    assert (goal.heads[0].partition(" ")[0], goal.bodies[0]) == sent
+    assert ("content-type: application/json" in goal.heads[0].lower()) == bool(sent[1])
+
+
+def test_a_header_that_comes_twice_is_told_twice(run):
+    found, _ = run(fetched(ok(b"", "Set-Cookie: a=1", "Set-Cookie: b=2")))
+    assert [text for name, text in found.headers.items() if name.lower() == "set-cookie"] == [
+        "a=1",
+        "b=2",
+    ]
 
 
 def test_credentials_are_not_handed_to_another_server(run):

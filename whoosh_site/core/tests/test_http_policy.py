@@ -208,4 +208,4 @@ def test_a_redirect_that_is_no_address_is_an_error_of_that_server(run):
         )
     )
     assert isinstance(error, Outside)
-    assert "Invalid URL in location header" in error.message
+    assert "redirected to what cannot be called" in error.message

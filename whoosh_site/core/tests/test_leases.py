@@ -99,22 +99,22 @@ def test_the_limit_takes_the_most_urgent(Work, queue):
 
 def test_what_is_not_due_is_left(Work, queue):
     queue(due_at=timezone.now() + timedelta(minutes=1))
-    assert not leases.due(Work)
+    assert not leases.due([Work])
     assert leases.claim(Work, ME, 10) == []
 
 
 @pytest.mark.parametrize("state", [RUNNING, QUARANTINED, "success", "error", "canceled"])
 def test_only_what_is_queued_is_claimed(Work, queue, state):
     queue(state=state)
-    assert not leases.due(Work)
+    assert not leases.due([Work])
     assert leases.claim(Work, ME, 10) == []
 
 
 def test_due_tells_of_waiting_rows(Work, queue):
-    assert not leases.due(Work)
+    assert not leases.due([Work])
     queue()
-    assert leases.due(Work)
-    assert not leases.due(Work, ago(minutes=1))
+    assert leases.due([Work])
+    assert not leases.due([Work], ago(minutes=1))
 
 
 def test_one_particular_row_goes_to_whoever_is_first(Work, queue):

@@ -154,9 +154,8 @@ def _said(body: Any) -> str:
 
 def headers_of(headers: Any) -> dict[str, Any]:
     """Return headers by lower-case name; cookies as a list, other repeated ones joined."""
-    pairs = headers.multi_items() if hasattr(headers, "multi_items") else headers.items()
     made: dict[str, Any] = {}
-    for name, value in pairs:
+    for name, value in headers.items():
         name = name.lower()
         if name == "set-cookie":
             made.setdefault(name, []).append(value)

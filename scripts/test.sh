@@ -89,7 +89,7 @@ end_waiting() {
 
 began=$SECONDS
 set -m  # a process group of their own, which can be interrupted
-all_waiting > "$WHOOSH_VAR/waiting.txt" 2>&1 &
+all_waiting < /dev/null > "$WHOOSH_VAR/waiting.txt" 2>&1 &
 set +m
 beside=$!
 trap end_waiting EXIT

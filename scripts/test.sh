@@ -82,13 +82,13 @@ all_waiting() {
 
 end_waiting() {
   # However the gate ends: none of them runs on, and what they said is shown.
-  kill -INT -- "-$beside" 2> /dev/null || true
+  pkill -INT -P "$beside" || true
   wait "$beside" || true
   cat "$WHOOSH_VAR/waiting.txt"
 }
 
 began=$SECONDS
-set -m  # a process group of their own, which can be interrupted
+set -m  # without job control, what runs in the background ignores an interrupt
 all_waiting < /dev/null > "$WHOOSH_VAR/waiting.txt" 2>&1 &
 set +m
 beside=$!

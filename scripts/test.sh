@@ -94,8 +94,8 @@ set +m
 beside=$!
 trap end_waiting EXIT
 
-# Coverage doubles the time of what it measures. These are the rooms' own tests: the floor holds
-# without what attacks, whole installations and the browser reach.
+# Coverage nearly doubles the work of what it measures. These are the rooms' own tests: the floor
+# holds without what attacks, whole installations and the browser reach.
 step quick tests of the rooms on SQLite, with coverage
 $bin/coverage erase
 $bin/coverage run -m pytest -n auto -m "$quick" --ignore-glob "tests/*"

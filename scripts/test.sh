@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The gate: format, lint, types, import contracts, Django's checks, migrations, API schema, tests.
-# Arguments go to pytest; without any, coverage is measured and its floor holds.
+# Arguments go to pytest; without any, everything runs, and coverage has a floor.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/install.sh
@@ -44,49 +44,77 @@ WHOOSH_BROWSER="$(find_browser || true)"
 export WHOOSH_BROWSER
 [ -n "$WHOOSH_BROWSER" ] || echo "skip: no Chromium here, the browser tests do not run"
 
-# What starts processes of its own runs alone: it measures how long they take to come back.
-alone="browser or process or chaos or real_model or soak"
+if answers 5432 && answers 6379; then
+  postgres=(env DATABASE_URL="postgres://postgres@127.0.0.1:5432/whoosh_gate"
+    REDIS_URL="redis://127.0.0.1:6379/9")
+else
+  postgres=()
+  echo "skip: no PostgreSQL on 127.0.0.1:5432 with Redis on 6379; tests run on SQLite only"
+fi
 
-all_tests() {
-  # all_tests RUN WHICH [ARGUMENTS]: the rest on all cores, then those alone that WHICH selects.
-  local run="$1" which="$2"
-  shift 2
-  $run -m pytest -n auto -m "not ($alone)" "$@"
-  $run -m pytest -m "$which" "$@"
+if [ $# -gt 0 ]; then
+  step tests on SQLite
+  $bin/python -m pytest "$@"
+  if [ ${#postgres[@]} -gt 0 ]; then
+    step tests on PostgreSQL and Redis
+    "${postgres[@]}" $bin/python -m pytest -m "not browser and not real_model" "$@" || [ $? = 5 ]
+  fi
+  step "passed in $SECONDS s"
+  exit
+fi
+
+# Quick tests run inside pytest, on all cores. Whole installations and a browser wait more than they
+# work: they run beside the quick tests, one at a time. Chaos runs alone, after all others: it
+# measures how long what was killed takes to come back.
+quick="not (browser or process or chaos or real_model or soak)"
+waiting="(browser or process or real_model) and not (chaos or soak)"
+# A second database is not needed for what knows none: documents and house rules, the fake host, and
+# how workflows are read and run; nor for sweeps over every address.
+pure=(--ignore-glob "tests/test_*.py")
+for part in engine n8n nodes scripts; do pure+=(--ignore "workflows/tests/$part"); done
+
+all_waiting() {
+  $bin/python -m pytest -m "$waiting"
+  [ ${#postgres[@]} = 0 ] \
+    || "${postgres[@]}" $bin/python -m pytest -m "$waiting and not (browser or real_model)"
+  echo "waiting tests: $((SECONDS - began)) s"
 }
 
-step tests on SQLite
-started=$SECONDS
-if [ $# -gt 0 ]; then
-  $bin/python -m pytest "$@"
-else
-  $bin/coverage erase
-  all_tests "$bin/coverage run" "($alone) and not soak"
-fi
-sqlite=$((SECONDS - started))
+end_waiting() {
+  # However the gate ends: none of them runs on, and what they said is shown.
+  pkill -INT -P "$beside" || true
+  wait "$beside" || true
+  cat "$WHOOSH_VAR/waiting.txt"
+}
 
-if answers 5432 && answers 6379; then
-  step tests on PostgreSQL and Redis
-  started=$SECONDS
-  export DATABASE_URL="postgres://postgres@127.0.0.1:5432/whoosh_gate" REDIS_URL="redis://127.0.0.1:6379/9"
-  if [ $# -gt 0 ]; then
-    $bin/python -m pytest -m "not browser and not real_model" "$@" || [ $? = 5 ]
-  else
-    # Coverage, a third of the time, is known by now; so is what knows no database: documents and
-    # house rules, the fake host, and how workflows are read and run.
-    pure=(--ignore-glob "tests/test_*.py")
-    for part in engine n8n nodes scripts; do pure+=(--ignore "workflows/tests/$part"); done
-    all_tests "$bin/python" "process and not real_model and not soak" "${pure[@]}"
-  fi
-  postgres="$((SECONDS - started)) s"
-else
-  postgres="skipped"
-  echo "skip: no PostgreSQL on 127.0.0.1:5432 with Redis on 6379; tests ran on SQLite only"
-fi
+began=$SECONDS
+set -m  # without job control, what runs in the background ignores an interrupt
+all_waiting < /dev/null > "$WHOOSH_VAR/waiting.txt" 2>&1 &
+set +m
+beside=$!
+trap end_waiting EXIT
 
-if [ $# -eq 0 ]; then
-  step coverage
-  $bin/coverage combine --quiet
-  $bin/coverage report
+# Coverage nearly doubles the work of what it measures. These are the rooms' own tests: the floor
+# holds without what attacks, whole installations and the browser reach.
+step quick tests of the rooms on SQLite, with coverage
+$bin/coverage erase
+$bin/coverage run -m pytest -n auto -m "$quick" --ignore-glob "tests/*"
+$bin/coverage combine --quiet
+$bin/coverage report
+step other quick tests on SQLite
+$bin/python -m pytest -n auto -m "$quick" tests
+if [ ${#postgres[@]} -gt 0 ]; then
+  step quick tests on PostgreSQL and Redis
+  "${postgres[@]}" $bin/python -m pytest -n auto -m "$quick and not sweep" "${pure[@]}"
 fi
-step "passed in $SECONDS s (SQLite $sqlite s, PostgreSQL $postgres)"
+echo "quick tests: $((SECONDS - began)) s"
+
+step tests of whole installations and of the browser, which ran beside these
+wait "$beside"
+trap - EXIT
+end_waiting
+
+step chaos
+$bin/python -m pytest -m "chaos and not soak"
+[ ${#postgres[@]} = 0 ] || "${postgres[@]}" $bin/python -m pytest -m "chaos and not soak"
+step "passed in $SECONDS s"

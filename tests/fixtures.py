@@ -104,3 +104,25 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[..., tuple[i
         return code, out, err
 
     return ran
+
+
+@pytest.fixture
+def costs_the_same(django_assert_max_num_queries: Any) -> Callable[..., Any]:
+    """Ask, add rows, ask again with no more queries: `costs_the_same(ask, add, most=8)`.
+
+    Returns the last answer. Both times the tunables are read anew, so that it does not depend on
+    how long adding takes.
+    """
+    from whoosh_site.core import tunables
+
+    def compared(ask: Callable[[], Any], add: Callable[[], Any], *, most: int) -> Any:
+        ask()
+        tunables.forget()
+        with django_assert_max_num_queries(most) as few:
+            ask()
+        add()
+        tunables.forget()
+        with django_assert_max_num_queries(len(few)):
+            return ask()
+
+    return compared

@@ -39,7 +39,12 @@ from whoosh_site.core.http import Door
 from whoosh_site.core.limits import Limits
 
 PATIENT = Limits(connect=10, first_byte=20, between=20, total=40, size=1_000_000)
-HASTY = replace(PATIENT, first_byte=0.4, between=0.2, total=0.8)
+HASTY = {
+    "first byte": replace(PATIENT, first_byte=0.4),
+    "between chunks": replace(PATIENT, between=0.2),
+    "total": replace(PATIENT, total=0.8),
+}
+"""What ends a call by one limit, however busy this machine is: by the words that name it."""
 FORMATS = ("ollama", "openai")
 
 
@@ -382,9 +387,8 @@ def test_a_fault_in_a_chat_becomes_our_error(host, key, fault, leaf, words):
 
     async def fail_and_recover(protocol: HostProtocol) -> list[Piece]:
         host.faults.add(**fault)
-        limits = HASTY if leaf is AgentSlow else PATIENT
         with pytest.raises(leaf, match=words):
-            [piece async for piece in protocol.chat(request, limits)]
+            [piece async for piece in protocol.chat(request, HASTY.get(words, PATIENT))]
         host.faults.clear()
         return [piece async for piece in protocol.chat(request, PATIENT)]
 
@@ -468,7 +472,7 @@ def test_closing_the_iterator_frees_the_slot_at_once(key, pace, tokens):
 def test_a_caller_that_leaves_the_queue_is_gone_from_it():
     async def wait_in_vain(protocol: HostProtocol) -> None:
         request = ChatRequest("tiny:1b", (Message("user", "hello"),))
-        async for _ in protocol.chat(request, replace(HASTY, first_byte=0.1)):
+        async for _ in protocol.chat(request, replace(PATIENT, first_byte=0.1)):
             raise AssertionError("it was not to answer")
 
     with running(FakeHost(load_seconds=3600)) as host:

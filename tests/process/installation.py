@@ -169,9 +169,9 @@ class Installation:
                 stdout=output,
                 stderr=output,
             )
-        eventually(self.alive, 30, 0.05)
+        eventually(self.alive, 60, 0.05)
         if ready:
-            eventually(self.ready, 30)
+            eventually(self.ready, 60)
 
     def said(self) -> str:
         """Return what `up` has printed."""

@@ -22,6 +22,7 @@ def knock(text, *, sender="10.3.3.3", **said):
     return client.post(JOIN, BODY | said, content_type="application/json")
 
 
+@pytest.mark.sweep
 def test_a_join_token_opens_no_other_door(world):
     """F04: neither as a key, nor in another header, nor on a page."""
     text, before, entered = world.join_text, rows("core.Lockout"), []

@@ -32,6 +32,7 @@ def post(client, url, body):
     return client.post(url, body, content_type="application/json")
 
 
+@pytest.mark.sweep
 def test_every_spelling_of_a_key_decides_alike(world):
     """F04: the same requests, the same answers, however the key is sent."""
     _, text = a_key(world.people.admin, "read", "run")

@@ -67,6 +67,7 @@ def test_every_address_with_an_id_is_in_the_table():
     assert not unknown, f"add {sorted(unknown)} to the tables in tests/security/routes.py"
 
 
+@pytest.mark.sweep
 def test_pages_of_another_teams_objects_do_not_exist(world, stranger):
     """F01."""
     before = rows()
@@ -75,6 +76,7 @@ def test_pages_of_another_teams_objects_do_not_exist(world, stranger):
     assert rows() == before
 
 
+@pytest.mark.sweep
 def test_resources_of_another_team_do_not_exist(world, stranger, with_key):
     """F01: the same by session and by a key with every scope."""
     before = rows()
@@ -87,6 +89,7 @@ def test_resources_of_another_team_do_not_exist(world, stranger, with_key):
         assert rows() == before
 
 
+@pytest.mark.sweep
 def test_no_method_but_options_succeeds_on_another_teams_resource(world, stranger):
     """F01."""
     succeeded = [
@@ -100,6 +103,7 @@ def test_no_method_but_options_succeeds_on_another_teams_resource(world, strange
     assert succeeded == []
 
 
+@pytest.mark.sweep
 def test_the_administration_is_closed_to_people_who_are_no_staff(world, stranger):
     """F01, F03."""
     before = rows()
@@ -114,6 +118,7 @@ def test_the_administration_is_closed_to_people_who_are_no_staff(world, stranger
     assert rows() == before
 
 
+@pytest.mark.sweep
 def test_staff_of_another_team_find_none_of_our_objects(world, staff_stranger):
     """F01: Django answers a row it may not show with a redirect to the first page."""
     before = rows()
@@ -238,6 +243,7 @@ def test_a_kept_answer_is_gone_with_the_role_that_asked(world, with_key):
     assert client.post("/api/v1/calls/", body, **post).status_code == 404
 
 
+@pytest.mark.sweep
 def test_the_anonymous_see_only_the_door(world, anonymous):
     """F01, F12: every address leads to the sign-in or answers 401, whatever the method."""
     from tests.security.routes import PUBLIC

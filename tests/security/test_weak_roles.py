@@ -64,6 +64,7 @@ def others(found):
     return [route for route in found if route.path not in OWN]
 
 
+@pytest.mark.sweep
 def test_a_viewer_changes_nothing_by_pages(world, sign_in):
     """F03: generated from the URL conf."""
     client, before = sign_in(world.people.viewer), rows()
@@ -71,6 +72,7 @@ def test_a_viewer_changes_nothing_by_pages(world, sign_in):
     assert rows() == before
 
 
+@pytest.mark.sweep
 def test_a_viewer_changes_nothing_by_the_api(world, sign_in, with_key):
     """F03: by session or by a key with every scope."""
     for client in (sign_in(world.people.viewer), with_key(world.people.viewer)):
@@ -88,6 +90,7 @@ def test_a_viewer_gets_no_403_for_a_thing_of_their_own_team_that_they_may_see(wo
         assert answer.json()["error"]["code"] == "forbidden"
 
 
+@pytest.mark.sweep
 def test_staff_who_are_no_administrators_change_nothing_in_the_administration(world, sign_in):
     """F03: staff may look at what their teams own; people, keys, settings stay shut."""
     world.people.viewer.is_staff = True

@@ -167,9 +167,9 @@ def test_control_characters_are_no_yaml():
 def test_an_alias_bomb_is_refused_before_it_is_lit():
     bomb = "a0: &a0 [x, x]\n"
     bomb += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
-    began = time.monotonic()
+    began = time.thread_time()
     assert "anchors are not allowed" in problem(bomb)
-    assert time.monotonic() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_thirty_levels_are_deep_enough():
@@ -180,15 +180,15 @@ def test_thirty_levels_are_deep_enough():
 @pytest.mark.parametrize("size", [500, 5_000, 100_000])
 @pytest.mark.parametrize(("start", "end"), [("[", "]"), ("{a: ", "}"), ("- ", "")])
 def test_nesting_without_end_is_an_error_and_no_crash(size, start, end):
-    began = time.monotonic()
+    began = time.thread_time()
     assert "nested" in problem(start * size + "1" + end * size)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_a_huge_file_is_refused_by_its_size():
-    began = time.monotonic()
+    began = time.thread_time()
     assert problem("a: " + "x" * yamlfile.LARGEST) == "the file is larger than 1024 KB"
-    assert time.monotonic() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_size_is_counted_in_bytes():

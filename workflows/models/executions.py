@@ -17,6 +17,7 @@ from workflows.engine.values import pack, unpack
 from workflows.models.workflows import Workflow, WorkflowVersion
 
 WAITING, SUCCESS, ERROR, CANCELED = "waiting", "success", "error", "canceled"
+TEST, PRODUCTION = "test", "production"
 OPEN = (QUEUED, RUNNING, WAITING)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a run is due that waits for a call and for nothing else."""
@@ -51,7 +52,11 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
 
 class Execution(Leased):
-    """One run of one version of a workflow."""
+    """One run of one version of a workflow.
+
+    `mode` is what `$execution.mode` says: "production" when a trigger started it, or the run it
+    goes on from; "test" when a person or a key did.
+    """
 
     class State(models.TextChoices):
         """States only move downwards; the last four are final."""
@@ -71,12 +76,29 @@ class Execution(Leased):
         API = "api", "API"
         COMMAND = "command", "Command line"
         RETRY = "retry", "Retry"
+        SCHEDULE = "schedule", "Schedule"
+        POLL = "poll", "Look"
+        ERROR = "error", "Failed run"
+
+    class Mode(models.TextChoices):
+        """n8n's words for who wanted it."""
+
+        TEST = TEST, "Test"
+        PRODUCTION = PRODUCTION, "Production"
 
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="executions")
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="executions")
     version = models.ForeignKey(WorkflowVersion, on_delete=models.CASCADE, related_name="+")
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.PAGE)
+    mode = models.CharField(max_length=10, choices=Mode.choices, default=Mode.TEST)
+    slot = models.DateTimeField(
+        null=True, blank=True, help_text="The moment of its trigger's clock it was started for"
+    )
+    about = models.OneToOneField(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="error_run",
+        help_text="The failed run it was started for",
+    )  # fmt: skip
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )

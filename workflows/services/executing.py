@@ -27,7 +27,7 @@ from workflows.engine.values import dumps
 from workflows.execute import TOO_DEEP, Outcome
 from workflows.live import tell_execution
 from workflows.models import Execution, ExecutionData, Workflow, WorkflowVersion
-from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, WAITING
+from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, TEST, WAITING
 from workflows.n8n.findings import storable
 from workflows.services.memories import WorkflowMemory
 from workflows.services.running import TEAM, Given, find_of_team, run_document
@@ -56,6 +56,7 @@ def start_execution(
     pins: bool = False,
     retry_of: Execution | None = None,
     anew: str = "",
+    mode: str = TEST,
 ) -> Execution:
     """Queue a run of a workflow: of its current version, unless another is named.
 
@@ -88,6 +89,7 @@ def start_execution(
         until_node=until,
         from_node=anew,
         pins=pins,
+        mode=mode,
     )
     audit.record(by, "started", execution, {"version": version.number})
     tell_execution(execution)
@@ -122,6 +124,7 @@ def retry_execution(
         pins=execution.pins,
         retry_of=execution,
         anew=node,
+        mode=execution.mode,
     )
 
 
@@ -256,7 +259,7 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         pins=execution.pins,
         timezone=timezone,
         limit=limit,
-        execution={"id": str(execution.pk), "mode": "test"},
+        execution={"id": str(execution.pk), "mode": execution.mode},
         workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
         saved=saved,
         run_key=_key(execution),

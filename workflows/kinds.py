@@ -21,6 +21,10 @@ class Executions(Kind):
         """Take due runs, of each team no more than may run at once."""
         return services.claim_executions(owner, limit)
 
+    def keep_time(self) -> float:
+        """Start the runs whose schedules say so."""
+        return services.keep_time()
+
     async def run(self, lease: Lease[Any]) -> None:
         """Carry it to its end."""
         await services.run_execution(lease)

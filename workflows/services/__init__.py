@@ -19,6 +19,7 @@ from workflows.services.executing import (
 )
 from workflows.services.fetching import fetch_document
 from workflows.services.finding import find_team, find_workflow
+from workflows.services.firing import keep_time
 from workflows.services.given import parse_items, read_items
 from workflows.services.here import run_here
 from workflows.services.importing import (
@@ -87,6 +88,7 @@ __all__ = [
     "find_workflow",
     "forget_previews",
     "import_workflows",
+    "keep_time",
     "name_version",
     "open_file",
     "parse_items",

@@ -8,6 +8,7 @@ from whoosh_site.core.errors import Conflict
 from whoosh_site.core.permissions import demand
 from workflows.live import tell
 from workflows.models import Trigger, Workflow, WorkflowVersion
+from workflows.services.clocks import wind
 from workflows.services.listening import triggers_of
 
 
@@ -37,6 +38,7 @@ def _activated(
     rows = Workflow.objects.filter(pk=workflow.pk, archived=False)
     if not rows.update(active=version):
         raise Conflict(f"{workflow} is archived; bring it back first.")
+    wind(triggers, list(Trigger.objects.filter(workflow=workflow, test=False)))
     _silenced(workflow)
     Trigger.objects.bulk_create(triggers)
     workflow.active = version

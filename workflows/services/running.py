@@ -44,6 +44,7 @@ class Given:
     saved: Saved = field(default_factory=dict)
     vars: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    static: dict[str, dict[str, Any]] | None = None  # the document's own where there is none
     python: bool = False
     run_key: str = ""  # the same for every try of one execution
 
@@ -83,7 +84,7 @@ async def run_document(
         pins=given.pins,
         timezone=reach.timezone,
         limit=given.limit,
-        static=static_of(document),
+        static=static_of(document) if given.static is None else given.static,
         execution=given.execution,
         workflow=given.workflow,
         saved=given.saved,

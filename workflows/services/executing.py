@@ -29,8 +29,11 @@ from workflows.live import tell_execution
 from workflows.models import Execution, ExecutionData, Workflow, WorkflowVersion
 from workflows.models.executions import CANCELED, NEVER, OPEN, SUCCESS, TEST, WAITING
 from workflows.n8n.findings import storable
+from workflows.services.following import follow, start_error_workflow
+from workflows.services.looking import looked
 from workflows.services.memories import WorkflowMemory
 from workflows.services.running import TEAM, Given, find_of_team, run_document
+from workflows.services.statics import static_of
 
 TELL_EVERY = 0.5
 """Seconds between two writes of how far a run is."""
@@ -251,17 +254,19 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         await sync_to_async(execution_canceled)(lease)
         return
     saved = await sync_to_async(_saved)(execution)
+    looks = execution.source == Execution.Source.POLL and not saved
     files = await sync_to_async(files_of)(execution)
     given = Given(
         items=execution.items,
         start=execution.start_node,
-        until=execution.until_node,
+        until=execution.start_node if looks else execution.until_node,
         pins=execution.pins,
         timezone=timezone,
         limit=limit,
         execution={"id": str(execution.pk), "mode": execution.mode},
         workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
         saved=saved,
+        static=static_of(execution),
         run_key=_key(execution),
         **await sync_to_async(_allowed)(execution),
     )
@@ -276,9 +281,9 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
             on_step=progress.on_step,
         )
     try:
-        await sync_to_async(_ended)(lease, execution, outcome)
+        await sync_to_async(_ended)(lease, execution, outcome, looks)
     except (RecursionError, ValueError):
-        await sync_to_async(_ended)(lease, execution, Outcome.refused(TOO_DEEP))
+        await sync_to_async(_ended)(lease, execution, Outcome.refused(TOO_DEEP), looks)
     finally:
         outcome.close()
 
@@ -335,8 +340,12 @@ def _saved(execution: Execution) -> Mapping[tuple[str, int], Step]:
 
 
 @transaction.atomic
-def _ended(lease: Lease[Execution], execution: Execution, outcome: Outcome) -> None:
+def _ended(
+    lease: Lease[Execution], execution: Execution, outcome: Outcome, looks: bool = False
+) -> None:
     """Write how a run ended, or what it waits for; its data is kept either way."""
+    if looks and looked(lease, execution, outcome):
+        return
     steps = [*outcome.steps, outcome.woken] if outcome.woken else list(outcome.steps)
     blob, size = ExecutionData.packed(steps)
     warnings = list(execution.warnings)  # of before it waited
@@ -354,6 +363,7 @@ def _ended(lease: Lease[Execution], execution: Execution, outcome: Outcome) -> N
     if _let_go(lease, outcome, fields):
         data = {"blob": blob, "size": size}
         ExecutionData.objects.update_or_create(execution=execution, defaults=data)
+        follow(execution, outcome, looking=looks)
         tell_execution(execution)
 
 
@@ -387,11 +397,14 @@ def execution_canceled(lease: Lease[Execution]) -> None:
 def executions_returned(found: leases.Returned) -> None:
     """Write why runs in quarantine ended, and show what became of those whose process died."""
     for execution in Execution.objects.filter(pk__in=[*found.queued, *found.quarantined]):
-        if execution.state == QUARANTINED:
-            Execution.objects.filter(pk=execution.pk, finished_at=None).update(
-                finished_at=timezone.now(), error=execution.trouble
-            )
+        if execution.state == QUARANTINED and _closed(execution):
+            start_error_workflow(execution, {"message": execution.trouble})
         tell_execution(execution)
+
+
+def _closed(execution: Execution) -> bool:
+    rows = Execution.objects.filter(pk=execution.pk, finished_at=None)
+    return bool(rows.update(finished_at=timezone.now(), error=execution.trouble))
 
 
 def wait_for_execution(execution: Execution, seconds: float) -> Execution:

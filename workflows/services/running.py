@@ -10,18 +10,17 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-from whoosh_site.core.errors import BadInput, NotFound
+from whoosh_site.core.errors import BadInput
 from workflows.allowed import policy
 from workflows.binary import Binaries
 from workflows.engine.document import Document
 from workflows.engine.driver import Saved
 from workflows.engine.items import Items
 from workflows.execute import Order, Outcome, execute, static_of
-from workflows.models import Workflow
-from workflows.n8n.reading import read_one, shortened
+from workflows.n8n.reading import read_one
 from workflows.reach import Memories, ProcessMemory, Reach
 from workflows.scripts.session import Session
-from workflows.services.finding import find_workflow
+from workflows.services.finding import find_in_team, find_workflow
 
 LOOSE = "command"
 """Who owns the files of runs that belong to no team."""
@@ -136,11 +135,5 @@ def find_of_team(team: int, which: str) -> Document:
     Raises:
         NotFound: the team has no such workflow.
     """
-    rows = Workflow.objects.filter(team=team, current__isnull=False).select_related("current")
-    wishes: list[dict[str, Any]] = [{"origin": which}, {"name": shortened(which)}]
-    if which.isascii() and which.isdecimal() and len(which) < 19:
-        wishes.insert(1, {"pk": int(which)})
-    for wish in wishes if which else ():
-        if (found := rows.filter(**wish).first()) is not None:
-            return found.current.document
-    raise NotFound(f"No workflow of this team has the id or the name {which!r}.")
+    found = find_in_team(team, which).current
+    return found.document if found else Document({})

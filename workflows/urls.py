@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from workflows import views, views_executions
+from workflows import views, views_executions, views_schedules
 
 ONE = r"^workflows/(?P<pk>\d{1,18})/"
 
@@ -28,6 +28,7 @@ urlpatterns = [
         views.version_deed,
         name="version-deed",
     ),
+    path("schedules/", views_schedules.schedule_list, name="schedules"),
     path("executions/", views_executions.execution_list, name="executions"),
     path("executions/<int:pk>/", views_executions.execution_detail, name="execution"),
     path("executions/<int:pk>/file/", views_executions.execution_file, name="execution-file"),

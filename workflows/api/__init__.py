@@ -1,6 +1,7 @@
 """REST of this room."""
 
 from workflows.api.executions import ExecutionViewSet
+from workflows.api.schedules import ScheduleViewSet
 from workflows.api.workflows import WorkflowViewSet
 
-__all__ = ["ExecutionViewSet", "WorkflowViewSet"]
+__all__ = ["ExecutionViewSet", "ScheduleViewSet", "WorkflowViewSet"]

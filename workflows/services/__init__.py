@@ -4,8 +4,10 @@ from workflows.services.activating import (
     activate_workflow,
     archive_workflow,
     deactivate_workflow,
+    listen_again,
 )
 from workflows.services.claiming import claim_executions, wake_executions
+from workflows.services.clocks import coming, database_now, rules_of, zone_name, zone_of
 from workflows.services.executing import (
     cancel_execution,
     execution_canceled,
@@ -68,9 +70,11 @@ __all__ = [
     "cancel_execution",
     "change_workflow",
     "claim_executions",
+    "coming",
     "copy_workflow",
     "create_workflow",
     "deactivate_workflow",
+    "database_now",
     "delete_execution",
     "delete_past",
     "delete_workflow",
@@ -96,9 +100,11 @@ __all__ = [
     "read_items",
     "read_workflows",
     "relabeled",
+    "listen_again",
     "rename_workflow",
     "restore_version",
     "retry_execution",
+    "rules_of",
     "run_again",
     "run_document",
     "run_execution",
@@ -108,4 +114,6 @@ __all__ = [
     "tag_workflow",
     "wait_for_execution",
     "wake_executions",
+    "zone_name",
+    "zone_of",
 ]

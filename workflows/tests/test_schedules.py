@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from whoosh_site.core.actor import SYSTEM
 from whoosh_site.core.errors import Conflict
+from whoosh_site.core.health import findings
 from workflows import services
 from workflows.models import Execution, Trigger
 from workflows.services import firing
@@ -208,3 +209,61 @@ def test_expressions_are_told_that_a_run_and_its_retry_are_production(activated,
     failed = work(Execution.objects.get())
     assert "production" in failed.error
     assert "production" in work(services.retry_execution(failed, by=SYSTEM)).error
+
+
+# -- shown ---------------------------------------------------------------------------------------
+
+
+def test_the_api_tells_rules_next_moments_and_the_last_run(activated, api):
+    text = scheduled({"triggerAtHour": 7}, settings={"timezone": "Asia/Kolkata"})
+    trigger = activated(text)
+    firing.fire(due(trigger, timedelta()))
+    status, found = api("viewer", "get", "/api/v1/schedules/")
+    assert status == 200
+    (row,) = found["results"]
+    assert (row["name"], row["node"], row["kind"]) == ("Tides", "Clock", "schedule")
+    assert (row["rules"], row["timezone"]) == (["every day at 07:00"], "Asia/Kolkata")
+    assert [one[11:] for one in row["next"]] == ["01:30:00Z"] * 5
+    assert (row["last_execution"], row["late"]) == (Execution.objects.get().pk, False)
+    assert api("viewer", "get", f"/api/v1/schedules/{trigger.pk}/") == (200, row)
+    assert api("stranger", "get", "/api/v1/schedules/")[1]["results"] == []
+    assert api("stranger", "get", f"/api/v1/schedules/{trigger.pk}/")[0] == 404
+    assert api("viewer", "get", "/api/v1/schedules/?kind=poll")[1]["results"] == []
+    assert api("member", "post", "/api/v1/schedules/")[0] == 405
+
+
+def test_pages_show_what_comes_next_and_what_went_wrong(activated, people, sign_in):
+    browser = sign_in(people.viewer)
+    assert "No schedule yet" in browser.get("/schedules/").content.decode()
+    trigger = activated(scheduled({"field": "weeks", "triggerAtDay": [1], "triggerAtHour": 7}))
+    Trigger.objects.filter(pk=trigger.pk).update(trouble="3 moments were missed")
+    for page in ("/schedules/", f"/workflows/{trigger.workflow_id}/"):
+        text = browser.get(page).content.decode()
+        assert "Every week on Monday at 07:00" in text
+        assert "3 moments were missed" in text
+        assert text.count(" 07:00 UTC</time>") == 5
+    due(trigger, timedelta(hours=1))
+    assert "Late" in browser.get("/schedules/").content.decode()
+    assert "Tides" not in sign_in(people.stranger).get("/schedules/").content.decode()
+
+
+def test_health_tells_of_schedules_that_are_late_or_stand_still(activated, people):
+    def said():
+        return [(one.level, one.text) for one in findings(people.viewer)["schedules"]]
+
+    trigger = activated(scheduled(MINUTELY))
+    assert said() == [("ok", "1 schedule, none late")]
+    due(trigger, timedelta(minutes=5))
+    assert said() == [("error", "1 schedule late by more than a minute.")]
+    Trigger.objects.filter(pk=trigger.pk).update(due_at=None, kind="poll", trouble="no host")
+    assert [level for level, _ in said()] == ["warning", "warning"]
+
+
+def test_active_workflows_of_older_databases_get_their_triggers(activated):
+    trigger = activated(scheduled(MINUTELY))
+    Trigger.objects.all().delete()
+    services.listen_again()
+    services.listen_again()
+    again = Trigger.objects.get()
+    assert (again.node, again.rules) == (trigger.node, trigger.rules)
+    assert again.due_at is not None

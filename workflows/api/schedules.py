@@ -16,8 +16,9 @@ from workflows.shown_clocks import clock, with_last
 class ScheduleSerializer(serializers.Serializer[Any]):
     """A trigger of an active workflow that follows a clock.
 
-    `rules` are its rules in words, `timezone` the zone they are read in, `next` the next moments, `last_at`
-    when it last started a run or looked, `trouble` why a moment was left out or a look failed.
+    `rules` are its rules in words, `timezone` the zone they are read in, `next` the next moments,
+    `last_at` when it last started a run or looked, `trouble` why a moment was left out or a look
+    failed.
     """
 
     id = serializers.IntegerField(source="trigger.pk")

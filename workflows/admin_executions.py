@@ -26,9 +26,9 @@ class ExecutionAdmin(ReadOnlyAdmin):
     search_fields = ["workflow__name", "error"]
     date_hierarchy = "created_at"
     fields = readonly_fields = [
-        "workflow", "version", "team", "state", "source", "started_by", "retry_of", "start_node",
-        "until_node", "pins", CREATED, STARTED, FINISHED, DUE, "ms", "error_node", "error",
-        "waits_for", "deaths", "trouble", "figures", "found",
+        "workflow", "version", "team", "state", "source", "mode", "slot", "started_by",
+        "retry_of", "about", "start_node", "until_node", "pins", CREATED, STARTED, FINISHED, DUE,
+        "ms", "error_node", "error", "waits_for", "deaths", "trouble", "figures", "found",
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Execution]:

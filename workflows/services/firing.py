@@ -6,13 +6,16 @@ stands still.
 """
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from whoosh_site.core import leases
+from whoosh_site.core import leases, live
+from whoosh_site.core.bulk import Change, update_each
 from whoosh_site.core.prepared import Prepared
 from whoosh_site.core.runner import TICK
 from workflows.engine import schedules
@@ -21,6 +24,7 @@ from workflows.engine.values import dumps
 from workflows.live import tell_execution
 from workflows.models import Execution, Trigger
 from workflows.models.executions import OPEN
+from workflows.models.triggers import CLOCKS
 from workflows.services.clocks import (
     anchor_of,
     database_now,
@@ -31,7 +35,7 @@ from workflows.services.clocks import (
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 50
+AT_ONCE = 100
 """Triggers moved on in one transaction."""
 PATIENCE = "10s"
 """How long a scheduler that stands still may hold its rows on PostgreSQL."""
@@ -59,55 +63,75 @@ def keep_time() -> float:
     wait = (found[0][0] - now).total_seconds()
     if wait > 0:
         return min(wait, TICK)
-    return 0.0 if fire(now) else SOON
+    count = 0
+    while moved := fire(now):  # all at once: what they start would come between
+        count += moved
+    return 0.0 if count else SOON
+
+
+@dataclass
+class Move:
+    """What becomes of a trigger whose moment has come."""
+
+    trigger: Trigger
+    slot: datetime
+    run: tuple[datetime, ...]
+    next: datetime | None
+    trouble: str = ""
 
 
 @transaction.atomic
 def fire(now: datetime) -> int:
-    """Start what is due; returns how many triggers were moved on."""
+    """Start what is due, some of it; returns how many triggers were moved on."""
     rows = Trigger.objects.filter(due_at__lte=now, test=False).order_by("due_at", "pk")
-    rows = rows.select_related("workflow", "version")
-    rows = rows.defer("workflow__static_text", "version__text", "version__findings")
+    rows = rows.select_related("workflow").defer("workflow__static_text")
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENCE}'")
         rows = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    count = sum(_moved_on(trigger, now) for trigger in rows[:AT_ONCE])
-    if count:
+    moves = [_move(trigger, trigger.due_at, now) for trigger in rows[:AT_ONCE] if trigger.due_at]
+    taken = [move for kind in CLOCKS for move in _taken(moves, kind, now)]
+    found = [_run(move.trigger, slot) for move in taken for slot in move.run]
+    Execution.objects.bulk_create(found)
+    with live.together():
+        for execution in found:
+            if (
+                execution.source == Execution.Source.SCHEDULE
+            ):  # a look is told when it saw something
+                tell_execution(execution)
+    if found:
         leases.wake()
-    return count
+    return len(taken)
 
 
-def _moved_on(trigger: Trigger, now: datetime) -> bool:
-    slot = trigger.due_at
-    if slot is None:
-        return False
-    mine = Trigger.objects.filter(pk=trigger.pk, due_at=slot)
+def _taken(moves: Sequence[Move], kind: str, now: datetime) -> list[Move]:
+    """Move triggers of a kind on, those that still stand where they were seen; returns them."""
+    mine = [move for move in moves if move.trigger.kind == kind]
+    changes: list[Change] = []
+    for move in mine:
+        last_at = now if move.run else move.trigger.last_at
+        news: dict[str, Any] = {"due_at": move.next, "last_at": last_at}
+        if kind == Trigger.Kind.SCHEDULE:  # that of a look is written when it is over
+            news["trouble"] = move.trouble
+        changes.append(({"pk": move.trigger.pk, "due_at": move.slot}, news))
+    moved = update_each(Trigger, changes)
+    return [move for move, taken in zip(mine, moved, strict=True) if taken]
+
+
+def _move(trigger: Trigger, slot: datetime, now: datetime) -> Move:
     try:
         plan = _plan(trigger, slot, now)
     except (TypeError, ValueError, OverflowError) as error:  # somebody wrote into the row
         log.exception("the rules of %s cannot be read", trigger.pk)
         words = f"Its rules cannot be read ({error}). Activate the workflow anew."
-        return bool(mine.update(due_at=None, trouble=words))
-    run = plan.run
-    news: dict[str, Any] = {"due_at": plan.next}
-    if run and _held_up(trigger):
-        run = ()
-        if trigger.kind == Trigger.Kind.SCHEDULE:
-            news["trouble"] = f"{_shown(slot, trigger)} was left out: an earlier run still goes on."
-    elif plan.left_out:
-        news["trouble"] = (
-            f"{plan.left_out} moments from {_shown(slot, trigger)} on were missed: nothing ran."
-        )
-    elif trigger.kind == Trigger.Kind.SCHEDULE:
-        news["trouble"] = ""
-    if run:
-        news["last_at"] = now
-    if not mine.update(**news):
-        return False
-    for one in run:
-        _start(trigger, one)
-    return True
+        return Move(trigger, slot, (), None, words)
+    if plan.run and _held_up(trigger):
+        words = f"{_shown(slot, trigger)} was left out: an earlier run still goes on."
+        return Move(trigger, slot, (), plan.next, words)
+    words = ""
+    if plan.left_out:
+        words = f"{plan.left_out} moments from {_shown(slot, trigger)} on were left out: they came late."
+    return Move(trigger, slot, plan.run, plan.next, words)
 
 
 def _plan(trigger: Trigger, slot: datetime, now: datetime) -> Plan:
@@ -132,9 +156,9 @@ def _open(trigger: Trigger) -> QuerySet[Execution]:
     return rows.filter(start_node=trigger.node, source=trigger.kind)
 
 
-def _start(trigger: Trigger, slot: datetime) -> None:
+def _run(trigger: Trigger, slot: datetime) -> Execution:
     item = schedules.told(slot, zone_of(trigger), zone_name(trigger))
-    execution = Execution.objects.create(
+    return Execution(
         team_id=trigger.workflow.team_id,
         workflow_id=trigger.workflow_id,
         version_id=trigger.version_id,
@@ -144,8 +168,6 @@ def _start(trigger: Trigger, slot: datetime) -> None:
         start_node=trigger.node,
         input_text=dumps([{"json": item}]).decode(),
     )
-    if trigger.kind == Trigger.Kind.SCHEDULE:  # a look is told when it has found something
-        tell_execution(execution)
 
 
 def _shown(slot: datetime, trigger: Trigger) -> str:

@@ -88,12 +88,8 @@ def start_execution(
         started_by=by.user,
         retry_of=retry_of,
         input_text=text,
-        start_node=start,
-        until_node=until,
-        from_node=anew,
-        pins=pins,
-        mode=mode,
-    )
+        start_node=start, until_node=until, from_node=anew, pins=pins, mode=mode,
+    )  # fmt: skip
     audit.record(by, "started", execution, {"version": version.number})
     tell_execution(execution)
     leases.wake()

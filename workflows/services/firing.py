@@ -24,7 +24,6 @@ from workflows.engine.values import dumps
 from workflows.live import tell_execution
 from workflows.models import Execution, Trigger
 from workflows.models.executions import OPEN
-from workflows.models.triggers import CLOCKS
 from workflows.services.clocks import (
     anchor_of,
     database_now,
@@ -79,6 +78,11 @@ class Move:
     next: datetime | None
     trouble: str = ""
 
+    @property
+    def tells(self) -> bool:
+        """Whether its trouble is written; that of a look is when the look is over."""
+        return self.trigger.kind == Trigger.Kind.SCHEDULE or self.next is None
+
 
 @transaction.atomic
 def fire(now: datetime) -> int:
@@ -90,32 +94,30 @@ def fire(now: datetime) -> int:
             cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENCE}'")
         rows = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
     moves = [_move(trigger, trigger.due_at, now) for trigger in rows[:AT_ONCE] if trigger.due_at]
-    taken = [move for kind in CLOCKS for move in _taken(moves, kind, now)]
+    told, silent = [one for one in moves if one.tells], [one for one in moves if not one.tells]
+    taken = [*_taken(told, now), *_taken(silent, now)]
     found = [_run(move.trigger, slot) for move in taken for slot in move.run]
     Execution.objects.bulk_create(found)
     with live.together():
         for execution in found:
-            if (
-                execution.source == Execution.Source.SCHEDULE
-            ):  # a look is told when it saw something
+            if execution.source == Execution.Source.SCHEDULE:  # a look is told once it has news
                 tell_execution(execution)
     if found:
         leases.wake()
     return len(taken)
 
 
-def _taken(moves: Sequence[Move], kind: str, now: datetime) -> list[Move]:
-    """Move triggers of a kind on, those that still stand where they were seen; returns them."""
-    mine = [move for move in moves if move.trigger.kind == kind]
+def _taken(moves: Sequence[Move], now: datetime) -> list[Move]:
+    """Move triggers on, those that still stand where they were seen; returns them."""
     changes: list[Change] = []
-    for move in mine:
+    for move in moves:
         last_at = now if move.run else move.trigger.last_at
         news: dict[str, Any] = {"due_at": move.next, "last_at": last_at}
-        if kind == Trigger.Kind.SCHEDULE:  # that of a look is written when it is over
+        if move.tells:
             news["trouble"] = move.trouble
         changes.append(({"pk": move.trigger.pk, "due_at": move.slot}, news))
     moved = update_each(Trigger, changes)
-    return [move for move, taken in zip(mine, moved, strict=True) if taken]
+    return [move for move, taken in zip(moves, moved, strict=True) if taken]
 
 
 def _move(trigger: Trigger, slot: datetime, now: datetime) -> Move:
@@ -130,7 +132,8 @@ def _move(trigger: Trigger, slot: datetime, now: datetime) -> Move:
         return Move(trigger, slot, (), plan.next, words)
     words = ""
     if plan.left_out:
-        words = f"{plan.left_out} moments from {_shown(slot, trigger)} on were left out: they came late."
+        first = _shown(slot, trigger)
+        words = f"{plan.left_out} moments from {first} on were left out: it is too late for them."
     return Move(trigger, slot, plan.run, plan.next, words)
 
 
@@ -141,6 +144,8 @@ def _plan(trigger: Trigger, slot: datetime, now: datetime) -> Plan:
     )
     if trigger.kind == Trigger.Kind.POLL:  # one look sees what several would have
         return Plan(found.run[-1:], 0, found.next)
+    if trigger.options.get("overlap") == SKIP:  # nor do those of one plan run beside each other
+        return Plan(found.run[-1:], found.left_out + len(found.run[:-1]), found.next)
     return found
 
 

@@ -26,10 +26,10 @@ class ExecutionAdmin(ReadOnlyAdmin):
     search_fields = ["workflow__name", "error"]
     date_hierarchy = "created_at"
     fields = readonly_fields = [
-        "workflow", "version", "team", "state", "source", "started_by", "retry_of", "parent",
-        "start_node", "until_node", "pins", "kept", "stored_bytes", CREATED, STARTED,
-        FINISHED, DUE, "ms", "error_node", "error", "waits_for", "deaths", "trouble",
-        "figures", "found",
+        "workflow", "version", "team", "state", "source", "mode", "slot", "started_by",
+        "retry_of", "about", "parent", "start_node", "until_node", "pins", "kept", "stored_bytes",
+        CREATED, STARTED, FINISHED, DUE, "ms", "error_node", "error", "waits_for", "deaths",
+        "trouble", "figures", "found",
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Execution]:

@@ -8,6 +8,7 @@ from workflows import api
 router = SimpleRouter()
 router.register("approvals", api.ApprovalViewSet, "approval")
 router.register("executions", api.ExecutionViewSet, "execution")
+router.register("schedules", api.ScheduleViewSet, "schedule")
 router.register("workflows", api.WorkflowViewSet, "workflow")
 
 urlpatterns = [path("", include(router.urls))]

@@ -17,9 +17,19 @@ class Executions(Kind):
     model = Execution
     limit = 50
 
+    def __init__(self) -> None:
+        self.listens = False
+
     def claim(self, owner: str, limit: int) -> list[Lease[Any]]:
         """Take due runs, of each team no more than may run at once."""
         return services.claim_executions(owner, limit)
+
+    def keep_time(self) -> float:
+        """Start the runs whose schedules say so; first make triggers that are missing."""
+        if not self.listens:
+            self.listens = True
+            services.listen_again()
+        return services.keep_time()
 
     async def run(self, lease: Lease[Any]) -> None:
         """Carry it to its end."""

@@ -14,7 +14,8 @@ from whoosh_site.core.models.people import User
 from whoosh_site.core.panels import Panel, panels
 from whoosh_site.core.permissions import may
 from whoosh_site.core.templatetags.ui import counted
-from workflows.models import Execution, Workflow
+from workflows.models import Execution, Trigger, Workflow
+from workflows.services import database_now
 
 LATELY = timedelta(days=1)
 SHOWN = 8
@@ -60,3 +61,36 @@ class ExecutionsEnd(Question):
             )  # fmt: skip
         else:
             yield Finding(health.OK, "No execution is in quarantine")
+
+
+@questions.add
+class SchedulesKept(Question):
+    """Schedules start their runs on time, and looks succeed."""
+
+    key = "schedules"
+
+    def ask(self, user: User | None) -> Iterator[Finding]:
+        """Tell of moments nobody has seen to, of rules that stand still, of looks that fail."""
+        rows = Trigger.objects.all() if user is None else Trigger.objects.visible_to(user)
+        clocks = rows.clocks()
+        late = clocks.late(database_now()).count()
+        if late:
+            yield Finding(
+                health.ERROR, f"{counted(late, 'schedule')} late by more than a minute.",
+                "Look whether a runner is alive, and how busy it is.", "/schedules/",
+            )  # fmt: skip
+        still = clocks.filter(due_at=None).count()
+        if still:
+            yield Finding(
+                health.WARNING, f"{counted(still, 'schedule')} will never start a run again.",
+                "Look at their rules, and activate their workflows anew.", "/schedules/",
+            )  # fmt: skip
+        failing = clocks.filter(kind=Trigger.Kind.POLL).exclude(trouble="").count()
+        if failing:
+            yield Finding(
+                health.WARNING, f"{counted(failing, 'trigger')} cannot look for news.",
+                "Look at what went wrong.", "/schedules/",
+            )  # fmt: skip
+        if not (late or still or failing):
+            count = clocks.count()
+            yield Finding(health.OK, f"{counted(count, 'schedule')}, none late")

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from workflows import views, views_approvals, views_executions
+from workflows import views, views_approvals, views_executions, views_schedules
 
 ONE = r"^workflows/(?P<pk>\d{1,18})/"
 
@@ -30,6 +30,7 @@ urlpatterns = [
     ),
     path("approvals/", views_approvals.approval_list, name="approvals"),
     path("approvals/<int:pk>/", views_approvals.approval_detail, name="approval"),
+    path("schedules/", views_schedules.schedule_list, name="schedules"),
     path("executions/", views_executions.execution_list, name="executions"),
     path("executions/<int:pk>/", views_executions.execution_detail, name="execution"),
     path("executions/<int:pk>/file/", views_executions.execution_file, name="execution-file"),

@@ -22,9 +22,11 @@ from workflows import services
 from workflows.forms import ImportForm, RunForm, WorkflowForm
 from workflows.models import Tag, Workflow, WorkflowVersion
 from workflows.shown import shown
+from workflows.shown_clocks import clocks, with_last
 
 PER_PAGE = 50
 MOST_RUNS = 5
+MOST_CLOCKS = 20
 STATES = {"active": "Active", "inactive": "Not active", "archived": "Archived"}
 DEEDS = {
     "activate": (services.activate_workflow, "is active"),
@@ -145,7 +147,7 @@ def _tell(form: Any, error: WhooshError) -> None:
 
 @require_GET
 @login_required
-@live("facts", "runs", "body")
+@live("facts", "runs", "clocks", "body")
 def workflow_detail(request: HttpRequest, pk: int, number: int = 0) -> HttpResponse:
     """One workflow, or an earlier version of it: picture, nodes, findings."""
     workflow = _find(request, pk)
@@ -161,6 +163,7 @@ def workflow_detail(request: HttpRequest, pk: int, number: int = 0) -> HttpRespo
         "tags": workflow.tags.all(),
         "shown": shown(version) if request.fragment in ("", "body") else None,
         "runs": workflow.executions.brief()[:MOST_RUNS],
+        "clocks": clocks(with_last(workflow.triggers.clocks())[:MOST_CLOCKS]),
         "may_change": _may(request, "workflow.change", workflow),
         "may_delete": _may(request, "workflow.delete", workflow),
     }

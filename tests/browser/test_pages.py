@@ -18,6 +18,7 @@ PAGES = {
     "calls-none": "/calls/?state=quarantined",
     "tasks-none": "/tasks/?state=quarantined",
     "queue-empty": "/tasks/queue/",
+    "schedules-none": "/schedules/",
     "search": "/search/?q=oak",
     "search-nothing": "/search/?q=zzz",
     "account": "/account/",

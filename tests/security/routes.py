@@ -33,6 +33,7 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
     "tasks/{pk}": (lambda w: w.task.pk, 987654),
     "workflows/{pk}": (lambda w: w.workflow.pk, 987654),
     "versions/{number}": (lambda w: w.workflow.current.number, 987654),
+    "schedules/{pk}": (lambda w: w.trigger.pk, 987654),
     "executions/{pk}": (lambda w: w.execution.pk, 987654),
     "approvals/{pk}": (lambda w: w.approval.pk, 987654),
     "approval/{object_id}": (lambda w: w.approval.pk, 987654),

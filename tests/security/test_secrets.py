@@ -341,6 +341,7 @@ def test_every_column_that_could_hold_a_credential_is_encrypted_or_hashed():
         "projects.Task.api_key": "points to the row",
         "agents.JoinRequest.token": "points to the row",
         "agents.Call.need_key": "a digest of what is wished for",
+        "workflows.Execution.parent_key": "a digest of the step that started it",
         "agents.Call.thread_key": "a digest of how the conversation begins",
         "django_q.OrmQ.key": "a queue's name",
     }

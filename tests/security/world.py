@@ -29,7 +29,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
 from workflows import services as workflows
 from workflows.engine.run import Step
-from workflows.models import Approval, Execution, KeptSteps, Pieces, Variable, Workflow
+from workflows.models import Approval, Execution, KeptSteps, Pieces, Trigger, Variable, Workflow
 
 CANARY = "canary-3f9b1c-never-to-be-seen"
 # What changes because somebody looked: the session, signs of life, the last use or sign-in.
@@ -55,6 +55,7 @@ class World:
     workflow: Workflow
     execution: Execution
     approval: Approval
+    trigger: Trigger
     variable: Variable
     discovery: Discovery
     join_token: JoinToken
@@ -99,6 +100,7 @@ def build(people: Any, make_agent: Any) -> World:
         workflow=workflow,
         execution=(execution := _execution(people, workflow)),
         approval=_approval(execution),
+        trigger=workflow.triggers.get(),
         variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
@@ -151,7 +153,8 @@ def _task(people: Any, project: Project) -> Task:
 def _workflow(people: Any) -> Workflow:
     """Return an active workflow with a tag and a named version."""
     node = {"name": "Our node", "type": "n8n-nodes-base.manualTrigger", "position": [0, 0]}
-    document = {"name": "Our workflow", "nodes": [node], "tags": [{"name": "our-tag"}]}
+    clock = {"name": "Our clock", "type": "n8n-nodes-base.scheduleTrigger", "position": [0, 200]}
+    document = {"name": "Our workflow", "nodes": [node, clock], "tags": [{"name": "our-tag"}]}
     found = workflows.read_workflows(json.dumps(document))
     (done,) = workflows.import_workflows(found, by=SYSTEM, team=people.ours, activate=True)
     workflows.name_version(done.workflow.current, "Our version", by=SYSTEM)

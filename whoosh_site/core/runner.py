@@ -5,7 +5,8 @@ It is started as one django-q2 task and
  2. runs each as a coroutine;
  3. renews all its leases with one UPDATE per kind every third of a lease;
  4. each second returns the rows of dead owners, asks after cancellations and signs its own life;
- 5. after half an hour ends as soon as nothing is in hand, so that memory and code stay fresh; the
+ 5. asks the kinds that keep a clock, at the latest when their next moment has come;
+ 6. after half an hour ends as soon as nothing is in hand, so that memory and code stay fresh; the
     supervisor starts the next one.
 
 Safe to kill at any moment: rows are leased and every result is fenced.
@@ -69,6 +70,10 @@ class Kind:
         """Do the work and end it with `lease.finish` or `lease.put_back`."""
         raise NotImplementedError
 
+    def keep_time(self) -> float:
+        """Begin what a clock says; returns in how many seconds to be asked again, TICK at most."""
+        return TICK
+
     def look(self, owner: str) -> None:
         """Ask for news about rows in hand; called each second while there are any."""
 
@@ -101,6 +106,7 @@ class Runner:
             asyncio.create_task(self._forever(self._watch_commits)),
             asyncio.create_task(self._forever(self._renew, leases.LEASE.total_seconds() / 3)),
             asyncio.create_task(self._forever(self._look_after, TICK)),
+            asyncio.create_task(self._forever(self._keep_time)),
             asyncio.create_task(self._forever(self._beat, BEAT)),
         ]
         try:
@@ -240,6 +246,11 @@ class Runner:
                 await _database(kind.returned, back)
                 self.woken.set()
         await self._ask_for_news()
+
+    async def _keep_time(self) -> None:
+        """Ask the clocks, also while no more rows can be taken in hand: a moment does not wait."""
+        waits = [await _database(kind.keep_time) for kind in self.kinds]
+        await asyncio.sleep(min(waits, default=TICK))
 
     async def _ask_for_news(self) -> None:
         for kind in self.kinds:

@@ -2,6 +2,7 @@
 
 from workflows.api.approvals import ApprovalViewSet
 from workflows.api.executions import ExecutionViewSet
+from workflows.api.schedules import ScheduleViewSet
 from workflows.api.workflows import WorkflowViewSet
 
-__all__ = ["ApprovalViewSet", "ExecutionViewSet", "WorkflowViewSet"]
+__all__ = ["ApprovalViewSet", "ExecutionViewSet", "ScheduleViewSet", "WorkflowViewSet"]

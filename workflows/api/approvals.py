@@ -85,6 +85,7 @@ class ApprovalViewSet(ReadView):
 
     def _decided(self, request: Request, *, approve: bool) -> Response:
         approval = self.get_object()
+        services.vet_decider(approval, self.actor)
         wish = DecisionSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         services.decide_approval(approval, approve, by=self.actor, **wish.validated_data)

@@ -36,7 +36,11 @@ class FailureSerializer(serializers.Serializer[Any]):
 
 
 class BriefExecutionSerializer(serializers.ModelSerializer[Execution]):
-    """An execution in a list. `ms` is the time it worked; `due_at` when a waiting one goes on."""
+    """An execution in a list. `ms` is the time it worked; `due_at` when a waiting one goes on.
+
+    `slot` is the moment of a schedule it was started for, `about` the failed run an error
+    workflow's run was started for.
+    """
 
     status = serializers.ChoiceField(source="state", choices=Execution.State.choices)
     name = serializers.CharField(source="workflow.name", help_text="Of the workflow")
@@ -49,9 +53,9 @@ class BriefExecutionSerializer(serializers.ModelSerializer[Execution]):
     class Meta:
         model = Execution
         fields = [
-            "id", "status", "workflow", "name", "version", "source", "started_by", "retry_of",
-            "parent", "kept", "stored_bytes", "created_at", "started_at", "finished_at",
-            "ms", "due_at", "waits_for", "error",
+            "id", "status", "workflow", "name", "version", "source", "mode", "slot", "started_by",
+            "retry_of", "about", "parent", "kept", "stored_bytes", "created_at", "started_at",
+            "finished_at", "ms", "due_at", "waits_for", "error",
         ]  # fmt: skip
         read_only_fields = fields
 

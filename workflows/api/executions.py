@@ -79,7 +79,7 @@ class ExecutionFilter(Filters):
 
     class Meta:
         model = Execution
-        fields = ["source"]
+        fields = ["source", "mode"]
 
 
 class ExecutionViewSet(ReadView):

@@ -16,6 +16,7 @@ from workflows.models.kept import KeptSteps
 from workflows.models.workflows import Workflow, WorkflowVersion
 
 WAITING, SUCCESS, ERROR, CANCELED = "waiting", "success", "error", "canceled"
+TEST, PRODUCTION = "test", "production"
 OPEN = (QUEUED, RUNNING, WAITING)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a run is due that waits for a call and for nothing else."""
@@ -47,7 +48,11 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
 
 class Execution(Leased):
-    """One run of one version of a workflow."""
+    """One run of one version of a workflow.
+
+    `mode` is what `$execution.mode` says: "production" when a trigger started it, or the run it
+    goes on from; "test" when a person or a key did.
+    """
 
     class State(models.TextChoices):
         """States only move downwards; the last four are final."""
@@ -68,6 +73,15 @@ class Execution(Leased):
         COMMAND = "command", "Command line"
         RETRY = "retry", "Retry"
         WORKFLOW = "workflow", "Workflow"
+        SCHEDULE = "schedule", "Schedule"
+        POLL = "poll", "Look"
+        ERROR = "error", "Failed run"
+
+    class Mode(models.TextChoices):
+        """n8n's words for who wanted it."""
+
+        TEST = TEST, "Test"
+        PRODUCTION = PRODUCTION, "Production"
 
     STARTS_FROM = (QUEUED, WAITING)
 
@@ -76,6 +90,14 @@ class Execution(Leased):
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="executions")
     version = models.ForeignKey(WorkflowVersion, on_delete=models.CASCADE, related_name="+")
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.PAGE)
+    mode = models.CharField(max_length=10, choices=Mode.choices, default=Mode.TEST)
+    slot = models.DateTimeField(
+        null=True, blank=True, help_text="The moment of its trigger's clock it was started for"
+    )
+    about = models.OneToOneField(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="error_run",
+        help_text="The failed run it was started for",
+    )  # fmt: skip
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
@@ -145,11 +167,6 @@ class Execution(Leased):
     def ended(self) -> bool:
         """Whether the state is final."""
         return self.state not in OPEN
-
-    @property
-    def mode(self) -> str:
-        """What expressions read as `$execution.mode`: only what a person starts is a test."""
-        return "production" if self.source == self.Source.WORKFLOW else "test"
 
     @property
     def shown_state(self) -> str:

@@ -1,5 +1,6 @@
 """Triggers: what starts the runs of active workflows."""
 
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
@@ -11,6 +12,8 @@ from workflows.engine import triggers
 from workflows.models.workflows import Workflow, WorkflowVersion
 
 LONGEST_PATH = 500
+CLOCKS = (triggers.SCHEDULE, triggers.POLL)
+LATE = timedelta(minutes=1)
 
 
 class TriggerQuerySet(models.QuerySet["Trigger"]):
@@ -19,6 +22,16 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
     def visible_to(self, user: User) -> Self:
         """Triggers of workflows of the user's teams."""
         return self if user.is_superuser else self.filter(workflow__team__in=user.roles)
+
+    def clocks(self) -> Self:
+        """Those that follow a clock, the one that is due first in front."""
+        rows = self.filter(kind__in=CLOCKS, test=False).select_related("workflow", "version")
+        rows = rows.defer("workflow__static_text", "version__text", "version__findings")
+        return rows.order_by(models.F("due_at").asc(nulls_last=True), "pk")
+
+    def late(self, now: datetime) -> Self:
+        """Those whose moment came more than a minute ago, and nobody has seen to it."""
+        return self.filter(test=False, due_at__lt=now - LATE)
 
 
 class Trigger(models.Model):

@@ -1,18 +1,12 @@
 """RSS Read."""
 
-import re
-from urllib.parse import urlsplit
-
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Items, Outputs, pairs
-from workflows.engine.node import Answer, Context, Node, Unsupported
+from workflows.engine.node import Context, Node, Unsupported
 from workflows.engine.parameters import collection, flag, since, text
 from workflows.nodes import shelf
 from workflows.nodes.lists.paths import names
-from workflows.nodes.markup import feeds
-
-ACCEPT = {"Accept": "application/rss+xml, application/atom+xml, application/xml;q=0.9, */*;q=0.8"}
-DECLARED = re.compile(rb"""^\s*<\?xml[^>]*encoding=["']([\w.-]+)["']""")
+from workflows.nodes.markup import feed_pages as feeds
 
 
 @shelf.add
@@ -58,25 +52,8 @@ class RssFeedRead(Node):
 
 async def _entries(context: Context, index: int) -> Items:
     url = str(context.value("url", index, "") or "")
-    if not url:
-        raise NodeError('The parameter "URL" has to be set!')
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise NodeError('The provided "URL" is not valid!', description=f"It is {url!r}.")
+    feeds.check(url)
     custom = names(context.value("options.customFields", index, ""), "Custom Fields")
-    async with context.outside.http("GET", url, headers=ACCEPT) as answer:
-        if not 200 <= answer.status < 300:
-            raise NodeError(f"The feed could not be read: status code {answer.status}")
-        xml = _decoded(await answer.read(), answer)
+    found = await feeds.read(context.outside, url, custom)
     places = range(len(context.items)) if context.version <= 1 else [index]
-    return [{"json": one, "pairedItem": pairs(places)} for one in feeds.entries(xml, custom)]
-
-
-def _decoded(body: bytes, answer: Answer) -> str:
-    kind = next((v for k, v in answer.headers.items() if k.lower() == "content-type"), "")
-    found = re.search(r"charset=[\"']?([\w.-]+)", kind, re.IGNORECASE)
-    declared = DECLARED.match(body)
-    name = found[1] if found else declared[1].decode() if declared else "utf-8"
-    try:
-        return body.decode(name, "replace")
-    except LookupError:
-        return body.decode("utf-8", "replace")
+    return [{"json": one, "pairedItem": pairs(places)} for one in found]

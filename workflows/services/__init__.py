@@ -4,9 +4,11 @@ from workflows.services.activating import (
     activate_workflow,
     archive_workflow,
     deactivate_workflow,
+    listen_again,
 )
-from workflows.services.approvals import decide_approval, expire_approvals
+from workflows.services.approvals import decide_approval, expire_approvals, vet_decider
 from workflows.services.claiming import claim_executions, wake_executions
+from workflows.services.clocks import coming, database_now, rules_of, zone_name, zone_of
 from workflows.services.executing import (
     cancel_execution,
     execution_canceled,
@@ -20,6 +22,7 @@ from workflows.services.executing import (
 )
 from workflows.services.fetching import fetch_document
 from workflows.services.finding import find_team, find_workflow
+from workflows.services.firing import keep_time
 from workflows.services.given import parse_items, read_items
 from workflows.services.here import run_here
 from workflows.services.importing import (
@@ -78,10 +81,12 @@ __all__ = [
     "cancel_execution",
     "change_workflow",
     "claim_executions",
+    "coming",
     "copy_workflow",
     "create_workflow",
     "deactivate_workflow",
     "decide_approval",
+    "database_now",
     "delete_execution",
     "delete_past",
     "delete_too_large",
@@ -103,6 +108,7 @@ __all__ = [
     "import_workflows",
     "keep_execution",
     "make_room_for_files",
+    "keep_time",
     "name_version",
     "open_file",
     "parse_items",
@@ -110,10 +116,12 @@ __all__ = [
     "read_items",
     "read_workflows",
     "relabeled",
+    "listen_again",
     "rename_workflow",
     "restore_version",
     "resume_execution",
     "retry_execution",
+    "rules_of",
     "run_again",
     "run_document",
     "run_execution",
@@ -122,6 +130,9 @@ __all__ = [
     "start_execution",
     "tag_workflow",
     "usage_of",
+    "vet_decider",
     "wait_for_execution",
     "wake_executions",
+    "zone_name",
+    "zone_of",
 ]

@@ -1,14 +1,22 @@
 """Workflows that run by themselves: activated, deactivated, archived."""
 
+import logging
+
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from whoosh_site.core import audit, leases
 from whoosh_site.core.actor import Actor
 from whoosh_site.core.errors import Conflict
 from whoosh_site.core.permissions import demand
+from workflows.engine.node import Node
 from workflows.live import tell
 from workflows.models import Trigger, Workflow, WorkflowVersion
+from workflows.services.clocks import wind
+from workflows.services.linting import kinds
 from workflows.services.listening import triggers_of
+
+log = logging.getLogger(__name__)
 
 
 def activate_workflow(
@@ -37,12 +45,37 @@ def _activated(
     rows = Workflow.objects.filter(pk=workflow.pk, archived=False)
     if not rows.update(active=version):
         raise Conflict(f"{workflow} is archived; bring it back first.")
+    wind(triggers, list(Trigger.objects.filter(workflow=workflow, test=False)))
     _silenced(workflow)
     Trigger.objects.bulk_create(triggers)
     workflow.active = version
     audit.record(by, "activated", workflow, {"version": version.number if version else 0})
     tell(workflow)
     leases.wake()
+
+
+def listen_again() -> None:
+    """Give active workflows without triggers theirs: a database of before there were any."""
+    listen = [key for key, node in kinds().items() if _listens(node)]
+    said = Q()
+    for key in listen:
+        said |= Q(active__text__contains=f'"{key}"')
+    rows = Workflow.objects.filter(said, active__isnull=False, triggers=None)
+    for workflow in rows.select_related("active"):
+        try:
+            triggers = triggers_of(workflow, workflow.active)
+            with transaction.atomic():
+                locked = Workflow.objects.select_for_update(no_key=True)
+                mine = locked.filter(pk=workflow.pk, active=workflow.active_id)
+                if mine.exists() and not workflow.triggers.exists():
+                    wind(triggers, [])
+                    Trigger.objects.bulk_create(triggers)
+        except (Conflict, IntegrityError) as error:
+            log.warning("%s cannot listen: %s. Activate it anew.", workflow, error)
+
+
+def _listens(node: type[Node]) -> bool:
+    return any("listeners" in one.__dict__ for one in node.__mro__ if one is not Node)
 
 
 def _taken(workflow: Workflow, triggers: list[Trigger]) -> Conflict:

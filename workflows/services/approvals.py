@@ -56,6 +56,13 @@ def ask_approval(
     return approval
 
 
+def vet_decider(approval: Approval, by: Actor) -> None:
+    """Raise Forbidden, saying why, when it is not this actor's to decide."""
+    demand(by, "approval.decide", [approval.team_id])
+    if by.user is None or (said := approval.refusal_of(by.user)):
+        raise Forbidden(said if by.user else "Only a person decides.")
+
+
 @transaction.atomic
 def decide_approval(
     approval: Approval, approve: bool, *, digest: str, by: Actor, comment: str = ""
@@ -73,9 +80,7 @@ def decide_approval(
         Forbidden: this person may not decide it.
         Conflict: it is decided, expired or withdrawn, or it is about something else than was seen.
     """
-    demand(by, "approval.decide", [approval.team_id])
-    if by.user is None or (said := approval.refusal_of(by.user)):
-        raise Forbidden(said if by.user else "Only a person decides.")
+    vet_decider(approval, by)
     if len(comment) > LONGEST_COMMENT:
         raise BadInput(f"comment: at most {LONGEST_COMMENT} characters.")
     if digest != approval.digest:

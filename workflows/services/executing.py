@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from whoosh_site.core.leases import QUARANTINED, Lease
 from whoosh_site.core.permissions import demand
 from workflows.allowed import environment, python_for, variables_of
 from workflows.binary import Binaries
+from workflows.engine.driver import Saved
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
 from workflows.engine.run import Ready, Step
@@ -27,15 +29,18 @@ from workflows.engine.values import dumps
 from workflows.execute import TOO_DEEP, Outcome
 from workflows.live import tell_execution
 from workflows.models import Execution, KeptSteps, Workflow, WorkflowVersion
-from workflows.models.executions import CANCELED, OPEN, SUCCESS
+from workflows.models.executions import CANCELED, OPEN, PRODUCTION, SUCCESS, TEST
 from workflows.n8n.findings import storable
 from workflows.reach import DEEPEST, trigger_of
 from workflows.services.approvals import withdraw_approvals
 from workflows.services.checkpoints import LARGEST_DATA, Checkpoints, LeaseLost
 from workflows.services.figures import add_figures, all_figures, figures_of
+from workflows.services.following import follow, start_error_workflow
+from workflows.services.looking import looked
 from workflows.services.memories import WorkflowMemory
 from workflows.services.parking import park_execution
 from workflows.services.running import TEAM, Given, find_of_team, run_document
+from workflows.services.statics import static_of
 
 TELL_EVERY = 0.5
 """Seconds between two writes of how far a run is."""
@@ -59,6 +64,7 @@ def start_execution(
     pins: bool = False,
     retry_of: Execution | None = None,
     anew: str = "",
+    mode: str = TEST,
 ) -> Execution:
     """Queue a run of a workflow: of its current version, unless another is named.
 
@@ -91,6 +97,7 @@ def start_execution(
         until_node=until,
         from_node=anew,
         pins=pins,
+        mode=mode,
     )
 
 
@@ -133,6 +140,7 @@ def start_from(parent: Execution, workflow: int, items: Items, *, key: str) -> N
         row.current,
         by=SYSTEM,
         source=Execution.Source.WORKFLOW,
+        mode=PRODUCTION,
         started_by=parent.started_by,
         parent=parent,
         parent_key=key,
@@ -170,6 +178,7 @@ def retry_execution(
         pins=execution.pins,
         retry_of=execution,
         anew=node,
+        mode=execution.mode,
     )
 
 
@@ -211,16 +220,23 @@ def cancel_execution(execution: Execution, *, by: Actor) -> bool:
 class Progress:
     """Keeps what a run gives, and tells now and then how far it is: `async with` it around the run.
 
-    `own` are the steps that stand in the execution's own data.
+    `own` are the steps that stand in the execution's own data; what is kept only `at_end` is
+    written with the end.
     """
 
     def __init__(
-        self, lease: Lease[Execution], execution: Execution, own: Collection[tuple[str, int]]
+        self,
+        lease: Lease[Execution],
+        execution: Execution,
+        own: Collection[tuple[str, int]],
+        *,
+        at_end: bool = False,
     ) -> None:
         self.lease = lease
         self.execution = execution
         self.figures: dict[str, dict[str, Any]] = {}
-        self.checkpoints = Checkpoints(lease, execution.version.document, own, self._now)
+        document = execution.version.document
+        self.checkpoints = Checkpoints(lease, document, own, self._now, at_end=at_end)
         self.told: list[dict[str, Any]] = []
 
     async def __aenter__(self) -> Self:
@@ -273,25 +289,13 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         await sync_to_async(execution_canceled)(lease)
         return
     own, saved = await sync_to_async(_saved)(execution)
+    looks = execution.source == Execution.Source.POLL and not saved
     files = await sync_to_async(files_of)(execution)
-    given = Given(
-        items=execution.items,
-        start=execution.start_node,
-        until=execution.until_node,
-        pins=execution.pins,
-        timezone=timezone,
-        limit=limit,
-        execution={"id": str(execution.pk)},
-        mode=execution.mode,
-        depth=execution.depth,
-        workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
-        saved=saved,
-        run_key=_key(execution),
-        owner=f"{TEAM}{execution.team_id}",
-        **await sync_to_async(_allowed)(execution),
-    )
+    given = await sync_to_async(_given)(execution, saved, timezone=timezone, limit=limit)
+    if looks:
+        given = replace(given, until=execution.start_node)
     try:
-        async with Progress(lease, execution, own) as progress:
+        async with Progress(lease, execution, own, at_end=looks) as progress:
             outcome = await run_document(
                 execution.version.document,
                 given,
@@ -307,14 +311,34 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         return
     checkpoints = progress.checkpoints
     try:
-        await leases.persist(_ended, lease, execution, outcome, checkpoints)
+        await leases.persist(_ended, lease, execution, outcome, checkpoints, looks)
     except (RecursionError, ValueError):
         checkpoints.pending.clear()
         checkpoints.rest = None
         refused = Outcome.refused(TOO_DEEP)
-        await leases.persist(_ended, lease, execution, refused, checkpoints)
+        await leases.persist(_ended, lease, execution, refused, checkpoints, looks)
     finally:
         outcome.close()
+
+
+def _given(execution: Execution, saved: Saved, *, timezone: str, limit: float) -> Given:
+    return Given(
+        items=execution.items,
+        start=execution.start_node,
+        until=execution.until_node,
+        pins=execution.pins,
+        timezone=timezone,
+        limit=limit,
+        execution={"id": str(execution.pk)},
+        mode=execution.mode,
+        depth=execution.depth,
+        workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
+        saved=saved,
+        static=static_of(execution),
+        run_key=_key(execution),
+        owner=f"{TEAM}{execution.team_id}",
+        **_allowed(execution),
+    )
 
 
 async def _begin(parent: Execution, workflow: int, items: Items, *, key: str) -> None:
@@ -365,7 +389,7 @@ def _begun(lease: Lease[Execution]) -> Execution | None:
 
 def _saved(
     execution: Execution,
-) -> tuple[Collection[tuple[str, int]], Mapping[tuple[str, int], Step]]:
+) -> tuple[Collection[tuple[str, int]], Saved]:
     """Return which steps are its own so far, and all it goes on from; what failed is left out.
 
     A retry goes on from the steps of the run it retries, and from its own where it has them.
@@ -392,9 +416,15 @@ def _of_the_run_before(execution: Execution) -> Iterator[Step]:
 
 @transaction.atomic
 def _ended(
-    lease: Lease[Execution], execution: Execution, outcome: Outcome, checkpoints: Checkpoints
+    lease: Lease[Execution],
+    execution: Execution,
+    outcome: Outcome,
+    checkpoints: Checkpoints,
+    looks: bool,
 ) -> None:
     """Write how a run ended, or what it waits for; its data is kept either way."""
+    if looks and looked(lease, execution, outcome, checkpoints):
+        return
     fields = {
         "nodes": all_figures(outcome.steps, len(execution.items), outcome.woken),
         "ms": (execution.ms or 0) + outcome.ms,
@@ -421,6 +451,7 @@ def _ended(
             parked={},
             **kept,
         )
+    follow(execution, outcome, looking=looks)
     tell_execution(execution)
 
 
@@ -439,11 +470,14 @@ def execution_canceled(lease: Lease[Execution]) -> None:
 def executions_returned(found: leases.Returned) -> None:
     """Write why runs in quarantine ended, and show what became of those whose process died."""
     for execution in Execution.objects.filter(pk__in=[*found.queued, *found.quarantined]):
-        if execution.state == QUARANTINED:
-            Execution.objects.filter(pk=execution.pk, finished_at=None).update(
-                finished_at=timezone.now(), error=execution.trouble
-            )
+        if execution.state == QUARANTINED and _closed(execution):
+            start_error_workflow(execution, {"message": execution.trouble})
         tell_execution(execution)
+
+
+def _closed(execution: Execution) -> bool:
+    rows = Execution.objects.filter(pk=execution.pk, finished_at=None)
+    return bool(rows.update(finished_at=timezone.now(), error=execution.trouble))
 
 
 def wait_for_execution(execution: Execution, seconds: float) -> Execution:

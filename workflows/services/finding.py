@@ -1,5 +1,7 @@
 """Workflows by what people call them on the command line."""
 
+from typing import Any
+
 from whoosh_site.core.errors import BadInput, NotFound
 from whoosh_site.core.models.people import Team
 from workflows.models import Workflow
@@ -15,6 +17,23 @@ def find_team(name: str) -> Team | None:
         names = ", ".join(Team.objects.values_list("name", flat=True)[:20])
         raise NotFound(f"--team: no team is called {name!r}. There are: {names}.")
     return team
+
+
+def find_in_team(team: int, which: str) -> Workflow:
+    """Return a team's workflow by n8n's id, ours or its name: what a document names another by.
+
+    Raises:
+        NotFound: the team has no such workflow.
+    """
+    rows = Workflow.objects.filter(team=team, current__isnull=False)
+    rows = rows.select_related("current", "active")
+    wishes: list[dict[str, Any]] = [{"origin": which}, {"name": shortened(which)}]
+    if which.isascii() and which.isdecimal() and len(which) < 19:
+        wishes.insert(1, {"pk": int(which)})
+    for wish in wishes if which else ():
+        if (found := rows.filter(**wish).first()) is not None:
+            return found
+    raise NotFound(f"No workflow of this team has the id or the name {which!r}.")
 
 
 def find_workflow(said: str, team: Team | None = None) -> Workflow:

@@ -14,9 +14,11 @@ from workflows.engine.errors import NodeError
 from workflows.engine.node import Node
 from workflows.engine.parameters import filled, templates
 from workflows.engine.scripts import Scope
+from workflows.engine.triggers import Listener
 from workflows.models import Trigger, Workflow, WorkflowVersion
 from workflows.models.triggers import LONGEST_PATH
 from workflows.scripts.session import Session
+from workflows.services.clocks import ZONE
 from workflows.services.linting import kinds
 from workflows.services.running import TEAM
 
@@ -28,6 +30,10 @@ def triggers_of(workflow: Workflow, version: WorkflowVersion) -> list[Trigger]:
         Conflict: a trigger node cannot work; names it, and says what to change.
     """
     document, found = version.document, []
+
+    def zone(listener: Listener) -> dict[str, str]:
+        return {ZONE: document.timezone} if listener.rules else {}
+
     for spec, node in trigger_nodes(document):
         try:
             refuse_unsupported(node, spec, _filled(node, spec))
@@ -41,7 +47,7 @@ def triggers_of(workflow: Workflow, version: WorkflowVersion) -> list[Trigger]:
             found.append(
                 Trigger(
                     workflow=workflow, version=version, node=spec.name, kind=one.kind,
-                    method=one.method, path=one.path, options=dict(one.options),
+                    method=one.method, path=one.path, options=dict(one.options) | zone(one),
                     rules=[dict(rule) for rule in one.rules],
                 )
             )  # fmt: skip

@@ -10,19 +10,18 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-from whoosh_site.core.errors import BadInput, NotFound
+from whoosh_site.core.errors import BadInput
 from workflows.allowed import bounds, policy
 from workflows.binary import Binaries
 from workflows.engine.document import Document
 from workflows.engine.driver import Saved
 from workflows.engine.items import Items
 from workflows.execute import Order, Outcome, execute, static_of
-from workflows.models import Workflow
-from workflows.n8n.reading import read_one, shortened
+from workflows.n8n.reading import read_one
 from workflows.reach import Begin, Found, Reach
 from workflows.remembering import Memories, ProcessMemory
 from workflows.scripts.session import Session
-from workflows.services.finding import find_workflow
+from workflows.services.finding import find_in_team, find_workflow
 
 LOOSE = "command"
 """Who owns the files of runs that belong to no team."""
@@ -45,6 +44,7 @@ class Given:
     saved: Saved = field(default_factory=dict)
     vars: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    static: dict[str, dict[str, Any]] | None = None  # the document's own where there is none
     python: bool = False
     run_key: str = ""  # the same for every try of one execution
     mode: str = "test"  # or production
@@ -107,7 +107,7 @@ def _order(document: Document, given: Given) -> Order:
         timezone=given.timezone or settings.TIME_ZONE,
         limit=given.limit,
         mode=given.mode,
-        static=static_of(document),
+        static=static_of(document) if given.static is None else given.static,
         execution=given.execution,
         workflow=given.workflow,
         saved=given.saved,
@@ -157,11 +157,5 @@ def find_of_team(team: int, which: str) -> Found:
     Raises:
         NotFound: the team has no such workflow.
     """
-    rows = Workflow.objects.filter(team=team, current__isnull=False).select_related("current")
-    wishes: list[dict[str, Any]] = [{"origin": which}, {"name": shortened(which)}]
-    if which.isascii() and which.isdecimal() and len(which) < 19:
-        wishes.insert(1, {"pk": int(which)})
-    for wish in wishes if which else ():
-        if (found := rows.filter(**wish).first()) is not None:
-            return Found(found.current.document, found.pk)
-    raise NotFound(f"No workflow of this team has the id or the name {which!r}.")
+    found = find_in_team(team, which)
+    return Found(found.current.document if found.current else Document({}), found.pk)

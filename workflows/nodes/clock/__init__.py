@@ -1,0 +1,1 @@
+"""What nodes that a clock starts have in common."""

@@ -37,7 +37,7 @@ class Checkpoints:
     """Writes steps down under the lease of their execution.
 
     `kept` are the node and index of the steps that stand in the database already; `figures` gives
-    what pages show of the run. Nothing is written before the end where everything is `at_end`.
+    what pages show of the run.
     """
 
     def __init__(
@@ -46,14 +46,11 @@ class Checkpoints:
         document: Document,
         kept: Collection[tuple[str, int]],
         figures: Callable[[], list[dict[str, Any]]],
-        *,
-        at_end: bool = False,
     ) -> None:
         self.lease = lease
         self.document = document
         self.kept = set(kept)
         self.figures = figures
-        self.at_end = at_end
         self.pending: list[Step] = []
         self.rest: Pieces | None = None
         self.number = -1  # of the next part; asked of the database once
@@ -96,7 +93,7 @@ class Checkpoints:
         Raises:
             LeaseLost: the execution is another process's.
         """
-        if self.pending and not self.at_end and not self.too_much:
+        if self.pending and not self.too_much:
             pieces = Pieces(self.pending)
             self.length += pieces.length
             if not self.too_much:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -36,7 +35,7 @@ from workflows.services.approvals import withdraw_approvals
 from workflows.services.checkpoints import LARGEST_DATA, Checkpoints, LeaseLost
 from workflows.services.figures import add_figures, all_figures, figures_of
 from workflows.services.following import follow, start_error_workflow
-from workflows.services.looking import looked
+from workflows.services.looking import looked, looks
 from workflows.services.memories import WorkflowMemory
 from workflows.services.parking import park_execution
 from workflows.services.running import TEAM, Given, find_of_team, run_document
@@ -220,23 +219,16 @@ def cancel_execution(execution: Execution, *, by: Actor) -> bool:
 class Progress:
     """Keeps what a run gives, and tells now and then how far it is: `async with` it around the run.
 
-    `own` are the steps that stand in the execution's own data; what is kept only `at_end` is
-    written with the end.
+    `own` are the steps that stand in the execution's own data.
     """
 
     def __init__(
-        self,
-        lease: Lease[Execution],
-        execution: Execution,
-        own: Collection[tuple[str, int]],
-        *,
-        at_end: bool = False,
+        self, lease: Lease[Execution], execution: Execution, own: Collection[tuple[str, int]]
     ) -> None:
         self.lease = lease
         self.execution = execution
         self.figures: dict[str, dict[str, Any]] = {}
-        document = execution.version.document
-        self.checkpoints = Checkpoints(lease, document, own, self._now, at_end=at_end)
+        self.checkpoints = Checkpoints(lease, execution.version.document, own, self._now)
         self.told: list[dict[str, Any]] = []
 
     async def __aenter__(self) -> Self:
@@ -262,6 +254,10 @@ class Progress:
         """Count a step, and keep it."""
         add_figures(self.figures, step)
         await self.checkpoints.after(step)
+
+    async def on_look(self, step: Step) -> None:
+        """Count the step of a look: it is kept with how far the look has seen, and not before."""
+        add_figures(self.figures, step)
 
     async def _tell(self) -> None:
         while True:
@@ -289,13 +285,11 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
         await sync_to_async(execution_canceled)(lease)
         return
     own, saved = await sync_to_async(_saved)(execution)
-    looks = execution.source == Execution.Source.POLL and not saved
+    look = await sync_to_async(looks)(execution, saved)
     files = await sync_to_async(files_of)(execution)
-    given = await sync_to_async(_given)(execution, saved, timezone=timezone, limit=limit)
-    if looks:
-        given = replace(given, until=execution.start_node)
+    given = await sync_to_async(_given)(execution, saved, look, timezone=timezone, limit=limit)
     try:
-        async with Progress(lease, execution, own, at_end=looks) as progress:
+        async with Progress(lease, execution, own) as progress:
             outcome = await run_document(
                 execution.version.document,
                 given,
@@ -305,30 +299,31 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
                 begin=partial(_begin, execution),
                 on_taken=progress.on_taken,
                 on_start=progress.on_start,
-                on_step=progress.on_step,
+                on_step=progress.on_look if look else progress.on_step,
             )
     except LeaseLost:
         return
     checkpoints = progress.checkpoints
+    if look:  # its step stands in the write that says how far it has seen, and in no other
+        checkpoints.pending = list(outcome.steps)
     try:
-        await leases.persist(_ended, lease, execution, outcome, checkpoints, looks)
+        await leases.persist(_ended, lease, execution, outcome, checkpoints, look)
     except (RecursionError, ValueError):
         checkpoints.pending.clear()
         checkpoints.rest = None
         refused = Outcome.refused(TOO_DEEP)
-        await leases.persist(_ended, lease, execution, refused, checkpoints, looks)
+        await leases.persist(_ended, lease, execution, refused, checkpoints, look)
     finally:
         outcome.close()
 
 
-def _given(execution: Execution, saved: Saved, *, timezone: str, limit: float) -> Given:
+def _given(execution: Execution, saved: Saved, look: bool, **how: Any) -> Given:
     return Given(
         items=execution.items,
         start=execution.start_node,
-        until=execution.until_node,
+        until=execution.start_node if look else execution.until_node,
         pins=execution.pins,
-        timezone=timezone,
-        limit=limit,
+        **how,
         execution={"id": str(execution.pk)},
         mode=execution.mode,
         depth=execution.depth,
@@ -420,10 +415,10 @@ def _ended(
     execution: Execution,
     outcome: Outcome,
     checkpoints: Checkpoints,
-    looks: bool,
+    look: bool = False,
 ) -> None:
     """Write how a run ended, or what it waits for; its data is kept either way."""
-    if looks and looked(lease, execution, outcome, checkpoints):
+    if look and looked(lease, execution, outcome):
         return
     fields = {
         "nodes": all_figures(outcome.steps, len(execution.items), outcome.woken),
@@ -451,7 +446,7 @@ def _ended(
             parked={},
             **kept,
         )
-    follow(execution, outcome, looking=looks)
+        follow(execution, outcome, looking=look)
     tell_execution(execution)
 
 

@@ -17,8 +17,9 @@ from workflows.live import tell_execution
 from workflows.models import Execution, Workflow
 from workflows.models.executions import PRODUCTION, SUCCESS
 from workflows.n8n.findings import storable
+from workflows.reach import DEEPEST
 from workflows.services.finding import find_in_team
-from workflows.services.statics import keep_static, node_key
+from workflows.services.statics import began_with_a_look, keep_static, node_key
 
 ERROR_TRIGGER = "errorTrigger"
 MODES = {"error": "error", "retry": "retry", "webhook": "webhook", "workflow": "integrated"}
@@ -30,8 +31,7 @@ def follow(execution: Execution, outcome: Outcome, *, looking: bool = False) -> 
     if execution.mode != PRODUCTION or outcome.parked is not None:
         return
     if outcome.status == SUCCESS:
-        looks = execution.source == Execution.Source.POLL  # its look has written that already
-        leave = [node_key(execution.start_node)] if looks else []
+        leave = [node_key(execution.start_node)] if began_with_a_look(execution) else []
         if trouble := keep_static(execution, outcome.static, leave=leave):
             warn(execution, trouble)
     elif outcome.status == Execution.State.ERROR:
@@ -48,8 +48,8 @@ def start_error_workflow(
     and never because the run of an error workflow failed. `looking` says that the trigger failed,
     before there was anything to run.
     """
-    of_error = execution.source == Execution.Source.ERROR
-    if execution.mode != PRODUCTION or of_error or hasattr(execution, "error_run"):
+    deep = execution.source == Execution.Source.ERROR or execution.depth >= DEEPEST
+    if execution.mode != PRODUCTION or deep or hasattr(execution, "error_run"):
         return
     document = execution.version.document
     try:
@@ -71,6 +71,7 @@ def start_error_workflow(
         source=Execution.Source.ERROR,
         mode=PRODUCTION,
         about=execution,
+        depth=execution.depth + 1,
         start_node=start,
         input_text=dumps([{"json": _told(execution, error, last, looking)}]).decode(),
     )

@@ -41,6 +41,13 @@ def keep_static(
     return ""
 
 
+def began_with_a_look(execution: Execution) -> bool:
+    """Say whether a look of a trigger started a run, or the one it is a retry of."""
+    rows = Execution.objects.filter(pk__in=execution.lineage, start_node=execution.start_node)
+    asked = (Execution.Source.POLL, Execution.Source.RETRY)
+    return execution.source in asked and rows.filter(source=Execution.Source.POLL).exists()
+
+
 def node_key(name: str) -> str:
     """Return where a node's data stands."""
     return f"node:{name}"

@@ -139,8 +139,8 @@ def test_a_late_process_starts_none(keep, start, run, people):
         keep(document(errorWorkflow=str(alarm.pk))), source="schedule", mode="production"
     )
     lease = leases.Lease(Execution, execution.pk, "nobody", 7)
-    checkpoints = Checkpoints(lease, execution.version.document, [], list)
-    _ended(lease, execution, Outcome.refused("too late"), checkpoints, looks=False)
+    checkpoints = Checkpoints(lease, execution.version.document, (), list)
+    _ended(lease, execution, Outcome.refused("too late"), checkpoints)
     assert Execution.objects.count() == 1
 
 

@@ -11,7 +11,7 @@ from whoosh_site.core import leases
 from whoosh_site.core.actor import SYSTEM
 from whoosh_site.core.errors import Conflict
 from workflows import services
-from workflows.models import Execution, ExecutionPart, Trigger
+from workflows.models import Execution, Trigger
 from workflows.services import firing
 from workflows.tests.conftest import code, node, written
 
@@ -115,6 +115,35 @@ def test_what_was_seen_is_not_seen_again_when_the_rest_of_the_run_fails(reads, s
     assert Execution.objects.count() == 1
 
 
+@pytest.mark.parametrize("titles_then", [("a",), ("b", "a")])
+def test_a_failed_look_that_is_retried_looks_again(reads, site, look, work, titles_then):
+    reads("a")
+    look()
+    site({})
+    look()
+    site(feed(*titles_then))
+    done = work(services.retry_execution(Execution.objects.get(), by=SYSTEM))
+    assert (done.state, titles(done)) == ("success", list(titles_then[:-1]))
+    look()
+    assert Execution.objects.count() == 2
+
+
+def test_a_retry_of_the_rest_takes_no_later_look_back(reads, site, look, work):
+    workflow = reads("a", after=code("End", "throw new Error('no')"))
+    look()
+    site(feed("b", "a"))
+    look()
+    failed = Execution.objects.get()
+    site(feed("c", "b", "a"))
+    look()
+    mended = workflow.text.replace("throw new Error('no')", "return []")
+    services.save_version(workflow, mended, by=SYSTEM)
+    again = services.retry_execution(failed, by=SYSTEM, newest=True)
+    assert work(again).state == "success"
+    look()
+    assert Execution.objects.filter(source="poll").count() == 2
+
+
 def test_a_later_look_does_not_wait_for_the_run_of_an_earlier_one(reads, site, look):
     wait = node("End", "wait", resume="timeInterval", amount=2, unit="hours")
     reads("a", after=wait)
@@ -140,7 +169,7 @@ def test_a_late_process_moves_no_watermark(reads, site, look, inside):
     inside(services.run_execution(lease))
     workflow.refresh_from_db()
     assert workflow.static_text == before
-    assert not ExecutionPart.objects.exists()
+    assert list(Execution.objects.get().steps()) == []
     assert trigger.trouble == ""
 
 

@@ -65,6 +65,27 @@ def vet_url(url: str) -> None:
     parse(url)
 
 
+def endpoint(url: str) -> tuple[str, int]:
+    """Return the host and the port a URL leads to, as the door itself reads it.
+
+    Raises:
+        BadInput: it cannot be called.
+    """
+    from whoosh_site.core.transport import parse  # heavy, see above
+
+    parsed = parse(url)
+    return parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80)
+
+
+def challenge_answer(
+    user: str, password: str, method: str, url: str, headers: Mapping[str, str]
+) -> str:
+    """Return the header Authorization that answers a 401 asking for Digest; "" for another."""
+    from whoosh_site.core.transport import digest_answer  # heavy, see above
+
+    return digest_answer(user, password, method, url, headers)
+
+
 class Door:
     """A connection pool under one address policy. One per policy, event loop and process."""
 

@@ -14,6 +14,8 @@ from workflows.engine.errors import NodeError
 MASK = "••••••••"
 SHORTEST = 4
 """Shorter texts are not masked: they stand everywhere."""
+RARE = 8
+"""Only longer texts that are no numbers are hidden in bytes: others may be anything there."""
 ANY = "*"
 
 _ENTRY = re.compile(r"(?:\[([0-9a-f:.]+)\]|((?:\*\.)?[^\s:/@\[\]*?#\\]+))(?::([0-9]{1,5}))?")
@@ -104,16 +106,17 @@ class Mask:
         self._texts |= {text for text in texts if len(text) >= SHORTEST}
         longest_first = sorted(self._texts, key=lambda text: (-len(text), text))
         if longest_first:
-            words = "|".join(map(re.escape, longest_first))
-            self._pattern = re.compile(words)
-            self._bytes = re.compile(words.encode("utf-8", "surrogatepass"))
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        if rare := [t for t in longest_first if len(t) >= RARE and not t.isdecimal()]:
+            data = (re.escape(t.encode("utf-8", "surrogatepass")) for t in rare)
+            self._bytes = re.compile(b"|".join(data))
 
     def text(self, text: str) -> str:
         """Return a text with every secret in it hidden."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
     def data(self, data: bytes) -> bytes:
-        """Return bytes with every secret in them hidden."""
+        """Return bytes with every secret in them hidden that does not stand in any file."""
         return data if self._bytes is None else self._bytes.sub(MASK.encode(), data)
 
     def hide(self, value: Any) -> Any:

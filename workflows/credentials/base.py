@@ -61,6 +61,11 @@ class CredentialType:
     answers: ClassVar[bool] = False  # it answers what a server asks first (digest)
 
     @classmethod
+    def said(cls) -> str:
+        """Return what it is, in a sentence."""
+        return " ".join((cls.__doc__ or "").split())
+
+    @classmethod
     def hosts_of(cls, values: Values) -> tuple[str, ...]:
         """Return the hosts its values name: where it may be sent unless somebody says more."""
         return ()

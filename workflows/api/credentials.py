@@ -241,20 +241,23 @@ class CredentialTypeViewSet(viewsets.ViewSet):
     lookup_value_regex = "[A-Za-z0-9]+"
     serializer_class = TypeSerializer
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Everybody may look; a parameter nobody knows is an error here too."""
+        super().initial(request, *args, **kwargs)
+        demand(Actor.of(request), "credential.view")
+        if unknown := [name for name in request.query_params if name != "format"]:
+            raise BadInput(f"{unknown[0]}: there is no such filter.")
+
     @extend_schema(
         operation_id="credential_types_list",
         responses=forced_singular_serializer(TypeListSerializer),
     )
     def list(self, request: Request) -> Response:
         """Return all types."""
-        demand(Actor.of(request), "credential.view")
-        if request.query_params:
-            raise BadInput(f"{next(iter(request.query_params))}: this list has no filters.")
         return Response({"results": TypeSerializer(list(shelf), many=True).data})
 
     def retrieve(self, request: Request, key: str) -> Response:
         """Return one type."""
-        demand(Actor.of(request), "credential.view")
         if (kind := shelf.get(key)) is None:
             raise Http404
         return Response(TypeSerializer(kind).data)

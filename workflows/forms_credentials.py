@@ -20,7 +20,10 @@ BEFORE = "value-"
 class CredentialForm(Styled, forms.Form):
     """Name, what the type asks for, and the hosts it may be sent to."""
 
-    name = forms.CharField(max_length=LONGEST_NAME, help_text="Unique among those of its type.")
+    name = forms.CharField(
+        max_length=LONGEST_NAME, label="Name of the credential",
+        help_text="Nodes choose it by this name.",
+    )  # fmt: skip
     team = forms.ModelChoiceField(Team.objects.none(), empty_label=None)
 
     def __init__(
@@ -71,14 +74,14 @@ class CredentialForm(Styled, forms.Form):
         name, _, words = message.partition(": ")
         field = name if name in self.fields else BEFORE + name
         if words and field in self.fields:
-            self.add_error(field, words)
+            self.add_error(field, words[:1].upper() + words[1:])
         else:
             self.add_error(None, message)
 
 
 def _about_hosts(kind: type[CredentialType]) -> str:
     words = "One a line: api.example.com, api.example.com:8443 or *.example.com."
-    if kind.hosts_of is not CredentialType.hosts_of:
+    if kind.hosts_of.__func__ is not CredentialType.hosts_of.__func__:  # type: ignore[attr-defined]
         words += " Empty: the hosts named above."
     return words
 

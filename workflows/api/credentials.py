@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -100,6 +101,12 @@ class SharedSerializer(Strict):
     teams = OwnTeam(slug_field="name", queryset=Team.objects.none(), many=True)
 
 
+class ForceSerializer(Strict):
+    """Whether to delete what is used."""
+
+    force = serializers.BooleanField(required=False, default=False)
+
+
 class UseSerializer(serializers.Serializer[Any]):
     """A workflow that uses a credential, and the nodes it does so at."""
 
@@ -108,7 +115,7 @@ class UseSerializer(serializers.Serializer[Any]):
     nodes = serializers.ListField(child=serializers.CharField())
 
 
-class CredentialViewSet(mixins.DestroyModelMixin, ReadView):
+class CredentialViewSet(ReadView):
     """What workflows sign in elsewhere with. Values go in and never come out."""
 
     queryset = Credential.objects.all()
@@ -181,10 +188,15 @@ class CredentialViewSet(mixins.DestroyModelMixin, ReadView):
         found = services.uses_of(self.get_object(), _teams(self.actor))
         return Response(UseSerializer(found, many=True).data)
 
-    def perform_destroy(self, instance: Credential) -> None:
+    @extend_schema(parameters=[ForceSerializer], responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
         """Delete it, unless a workflow uses it; `?force=true` does so all the same."""
-        force = self.request.query_params.get("force") in ("true", "1")
-        services.delete_credential(instance, by=self.actor, force=force)
+        wish = ForceSerializer(data=request.query_params)
+        wish.is_valid(raise_exception=True)
+        credential = get_object_or_404(self.get_queryset(), pk=pk)
+        self.check_object_permissions(request, credential)
+        services.delete_credential(credential, by=self.actor, **wish.validated_data)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _said(self, kind: type[Strict]) -> dict[str, Any]:
         wish = kind(data=self.request.data, context={"request": self.request})

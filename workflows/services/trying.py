@@ -42,8 +42,9 @@ def try_credential(credential: Credential, *, by: Actor, url: str = "") -> bool:
     """
     demand(by, "credential.change", [credential.team_id])
     kind = find_type(credential.type)
+    row = Credential.objects.select_related("connected_by").get(pk=credential.pk)  # secrets too
     try:
-        trouble = async_to_sync(_tried)(credential, kind, url.strip())
+        trouble = async_to_sync(_tried)(row, kind, url.strip())
     except BadInput:
         raise
     except (WhooshError, NodeError) as error:

@@ -23,7 +23,7 @@ from workflows.credentials import shelf
 from workflows.credentials.oauth2 import CLIENT, OAuth2
 from workflows.forms_credentials import CredentialForm
 from workflows.models import Credential
-from workflows.views import PER_PAGE, _told
+from workflows.views import PER_PAGE, _number, _told
 
 PENDING = "oauth2"
 """Where the session keeps what a browser at a provider is known by."""
@@ -74,7 +74,8 @@ def new_credential(request: HttpRequest) -> HttpResponse:
     if kind is None:
         kinds = sorted(shelf, key=lambda one: one.label.lower())
         return render(request, "workflows/credential_types.html", {"kinds": kinds})
-    initial = {"name": request.GET.get("name", "")[:128], "team": request.user.home_team}
+    team = _number(request.GET.get("team")) or request.user.home_team
+    initial = {"name": request.GET.get("name", "")[:128], "team": team}
     form = CredentialForm(kind, request.user, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:

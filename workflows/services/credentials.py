@@ -305,11 +305,12 @@ class Missing:
     ref: str
     nodes: list[str]
     known: bool  # whether it can be made here
+    team: int
 
     @property
     def url(self) -> str:
         """Where to make it: under the id the document names it by."""
-        asked = {"type": self.type, "name": self.name, "ref": self.ref}
+        asked = {"type": self.type, "name": self.name, "ref": self.ref, "team": self.team}
         return f"/credentials/new/?{urlencode({k: v for k, v in asked.items() if v})}"
 
     @property
@@ -336,5 +337,5 @@ def missing_credentials(document: Document, team: int) -> list[Missing]:
         there = shelf.get(kind)
         usable = ref if REF.fullmatch(ref) else ""
         label = there.label if there else kind
-        found.append(Missing(kind, label, called, usable, names, there is not None))
+        found.append(Missing(kind, label, called, usable, names, there is not None, team))
     return found

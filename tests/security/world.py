@@ -111,15 +111,7 @@ def build(people: Any, make_agent: Any) -> World:
         execution=(execution := _execution(people, workflow)),
         approval=_approval(execution),
         trigger=workflow.triggers.get(),
-        credential=workflows.create_credential(
-            "httpHeaderAuth",
-            "Our credential",
-            {"name": "X-Key", "value": CANARY},
-            by=SYSTEM,
-            team=people.ours,
-            hosts=["ours.example"],
-            ref="our-ref",
-        ),
+        credential=_credential(people),
         variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
@@ -167,6 +159,15 @@ def _task(people: Any, project: Project) -> Task:
         task=task, name="result", version=1, media_type="text/markdown", content="Our result"
     )
     return task
+
+
+def _credential(people: Any) -> Credential:
+    """Return a credential for a host of ours."""
+    values = {"name": "X-Key", "value": CANARY}
+    return workflows.create_credential(
+        "httpHeaderAuth", "Our credential", values, by=SYSTEM, team=people.ours,
+        hosts=["ours.example"], ref="our-ref",
+    )  # fmt: skip
 
 
 def _workflow(people: Any) -> Workflow:

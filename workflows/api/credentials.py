@@ -251,12 +251,13 @@ class CredentialTypeViewSet(viewsets.ViewSet):
 
     lookup_field = "key"
     lookup_value_regex = "[A-Za-z0-9]+"
+    rules = {"list": "credential.view", "retrieve": "credential.view"}
     serializer_class = TypeSerializer
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Everybody may look; a parameter nobody knows is an error here too."""
         super().initial(request, *args, **kwargs)
-        demand(Actor.of(request), "credential.view")
+        demand(Actor.of(request), self.rules.get(self.action or "", "credential.view"))
         if unknown := [name for name in request.query_params if name != "format"]:
             raise BadInput(f"{unknown[0]}: there is no such filter.")
 

@@ -74,16 +74,7 @@ def endpoint(url: str) -> tuple[str, int]:
     from whoosh_site.core.transport import parse  # heavy, see above
 
     parsed = parse(url)
-    return parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80)
-
-
-def challenge_answer(
-    user: str, password: str, method: str, url: str, headers: Mapping[str, str]
-) -> str:
-    """Return the header Authorization that answers a 401 asking for Digest; "" for another."""
-    from whoosh_site.core.transport import digest_answer  # heavy, see above
-
-    return digest_answer(user, password, method, url, headers)
+    return parsed.raw_host or "", parsed.port or 0
 
 
 class Door:

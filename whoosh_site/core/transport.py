@@ -278,23 +278,6 @@ def parse(url: str) -> yarl.URL:
     return parsed
 
 
-def digest_answer(
-    user: str, password: str, method: str, url: str, headers: Mapping[str, str]
-) -> str:
-    """Return the header Authorization that answers a 401 asking for Digest; "" for another."""
-    request = httpx.Request(method, parse(url))
-    flow = httpx.DigestAuth(user, password).auth_flow(request)
-    next(flow)
-    asked = headers.get("www-authenticate", "")
-    try:
-        flow.send(httpx.Response(401, headers={"www-authenticate": asked}, request=request))
-    except StopIteration:
-        return ""
-    except httpx.ProtocolError as error:
-        raise BadInput(f"{url}: what it asks for is no Digest: {_short(error)}") from error
-    return str(request.headers.get("authorization", ""))
-
-
 def _amount(count: int) -> str:
     return f"{count // MEGABYTE} MB" if count >= MEGABYTE else f"{count} bytes"
 

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from whoosh_site.core import audit
 from whoosh_site.core.actor import Actor
+from whoosh_site.core.digest import digest_answer
 from whoosh_site.core.errors import BadInput, WhooshError
-from whoosh_site.core.http import Door, challenge_answer, endpoint
+from whoosh_site.core.http import Door, endpoint
 from whoosh_site.core.limits import MEGABYTE, Limits
 from whoosh_site.core.permissions import demand
 from workflows.allowed import policy
@@ -113,5 +114,5 @@ async def _probed(found: Lent, kind: type[CredentialType], probe: Probe) -> str:
 
 def _digest(values: Mapping[str, Any], url: str, headers: Mapping[str, str]) -> dict[str, str]:
     who = str(values.get("user", "")), str(values.get("password", ""))
-    said = challenge_answer(*who, "GET", url, headers)
+    said = digest_answer(*who, "GET", url, headers)
     return {"authorization": said} if said else {}

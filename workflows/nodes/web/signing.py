@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from whoosh_site.core.digest import digest_answer
 from whoosh_site.core.errors import BadInput
-from whoosh_site.core.http import challenge_answer, endpoint
+from whoosh_site.core.http import endpoint
 from workflows.credentials import CredentialType, shelf
 from workflows.engine.credentials import Credential
 from workflows.engine.errors import NodeError
@@ -58,7 +59,7 @@ class Signer:
         """
         if self.kind.answers:
             who = (str(self.found.values.get(name, "")) for name in ("user", "password"))
-            said = challenge_answer(*who, request.method, request.full_url, headers)
+            said = digest_answer(*who, request.method, request.full_url, headers)
             self.context.mask.add([said])
             more = {**request.headers, "authorization": said}
             return replace(self.sign(request), headers=more) if said else None

@@ -10,7 +10,7 @@ declare(
         "approval.view": Rule(Scope.READ, ANYBODY),
         "credential.change": Rule(Scope.WRITE, Role.EDITOR),
         "credential.delete": Rule(Scope.WRITE, Role.EDITOR),
-        "credential.inspect": Rule(Scope.READ, Role.EDITOR),
+        "credential.details.view": Rule(Scope.READ, Role.EDITOR),
         "credential.open": Rule(Scope.WRITE, Role.OWNER),
         "credential.share": Rule(Scope.WRITE, Role.OWNER),
         "credential.view": Rule(Scope.READ, ANYBODY),

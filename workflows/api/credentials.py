@@ -49,7 +49,7 @@ class CredentialSerializer(serializers.ModelSerializer[Credential]):
     def to_representation(self, instance: Credential) -> dict[str, Any]:
         """Leave out what is not for this reader, and the names of teams they do not know."""
         shown, by = super().to_representation(instance), Actor.of(self.context["request"])
-        if not may(by, "credential.inspect", [instance.team_id]):
+        if not may(by, "credential.details.view", [instance.team_id]):
             return {name: shown[name] for name in FOR_ALL}
         user = by.user
         teams = instance.shared_with.all()
@@ -129,7 +129,7 @@ class CredentialViewSet(ReadView):
         "partial_update": "credential.change",
         "test": "credential.change",
         "share": "credential.share",
-        "uses": "credential.inspect",
+        "uses": "credential.details.view",
         "destroy": "credential.delete",
     }
 

@@ -17,6 +17,7 @@ from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.templatetags.ui import counted
 from workflows import (  # noqa: F401  (they register)
     admin_approvals,
+    admin_credentials,
     admin_executions,
     admin_variables,
     services,

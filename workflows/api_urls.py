@@ -7,6 +7,8 @@ from workflows import api
 
 router = SimpleRouter()
 router.register("approvals", api.ApprovalViewSet, "approval")
+router.register("credential-types", api.CredentialTypeViewSet, "credential-type")
+router.register("credentials", api.CredentialViewSet, "credential")
 router.register("executions", api.ExecutionViewSet, "execution")
 router.register("schedules", api.ScheduleViewSet, "schedule")
 router.register("workflows", api.WorkflowViewSet, "workflow")

@@ -3,9 +3,9 @@
 from whoosh_site.core import live
 from whoosh_site.core.live import topics
 from whoosh_site.core.models.people import User
-from workflows.models import Approval, Execution, Workflow
+from workflows.models import Approval, Credential, Execution, Workflow
 
-topics.declare_lists("workflows", "executions", "approvals")
+topics.declare_lists("workflows", "executions", "approvals", "credentials")
 
 
 def tell(workflow: Workflow) -> None:
@@ -21,6 +21,24 @@ def tell_execution(execution: Execution) -> None:
 def tell_approval(approval: Approval) -> None:
     """Let the pages that show this question know that it changed."""
     live.announce("approvals", f"approval:{approval.pk}", teams=[approval.team_id])
+
+
+def tell_credential(credential: Credential) -> None:
+    """Let the lists that show this credential know that it changed."""
+    teams = [credential.team_id, *credential.shared_with.values_list("pk", flat=True)]
+    live.announce("credentials", f"credential:{credential.pk}", teams=teams)
+
+
+@topics.topics.add
+class CredentialTopic(topics.Topic):
+    """One credential's page."""
+
+    key = "credential"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return Credential.objects.visible_to(user).filter(pk=pk).exists()
 
 
 @topics.topics.add

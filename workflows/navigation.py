@@ -7,4 +7,5 @@ declare(
     Entry(7, "Executions", "executions", "timeline"),
     Entry(7, "Schedules", "schedules", "calendar-time"),
     Entry(8, "Approvals", "approvals", "circle-check"),
+    Entry(9, "Credentials", "credentials", "key"),
 )

@@ -8,6 +8,12 @@ declare(
     {
         "approval.decide": Rule(Scope.WRITE, Role.VIEWER),
         "approval.view": Rule(Scope.READ, ANYBODY),
+        "credential.change": Rule(Scope.WRITE, Role.EDITOR),
+        "credential.delete": Rule(Scope.WRITE, Role.EDITOR),
+        "credential.details.view": Rule(Scope.READ, Role.EDITOR),
+        "credential.open": Rule(Scope.WRITE, Role.OWNER),
+        "credential.share": Rule(Scope.WRITE, Role.OWNER),
+        "credential.view": Rule(Scope.READ, ANYBODY),
         "execution.delete": Rule(Scope.WRITE, Role.EDITOR),
         "execution.keep": Rule(Scope.WRITE, Role.EDITOR),
         "execution.start": Rule(Scope.RUN, Role.EDITOR),

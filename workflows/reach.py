@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from whoosh_site.core.addresses import Policy, public_only
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.http import Answer, Door
 from workflows.engine.bounds import Bounds
+from workflows.engine.credentials import Credential
 from workflows.engine.document import Document
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
@@ -51,6 +52,19 @@ class Blobs(Protocol):
     async def size_of(self, record: Mapping[str, Any]) -> int:
         """Return how many bytes that would be, nothing is read; NodeError likewise."""
         ...
+
+
+Credentials = Callable[[str, Mapping[str, Any]], Awaitable[Credential]]
+"""Gives the credential of a type a document means by an id and a name."""
+
+
+async def no_credentials(kind: str, reference: Mapping[str, Any]) -> Credential:
+    """Refuse: credentials belong to teams, and this run belongs to none."""
+    raise NodeError(
+        f"The credential {reference.get('name') or kind!r} cannot be used: this run belongs to no "
+        "team.",
+        description="Import the workflow and run it on its page, or by run_workflow --save.",
+    )
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,7 @@ class Reach:
         find: Callable[[str], Found],
         blobs: Blobs,
         memories: Memories,
+        credentials: Credentials = no_credentials,
         timezone: str = "UTC",
         file_roots: Sequence[str] = (),
         own_folders: Sequence[str] = (),
@@ -161,6 +176,7 @@ class Reach:
         self.memories = memories
         self.recall, self.remember = memories.recall, memories.remember
         self.newest, self.forget = memories.newest, memories.forget
+        self.credential = credentials
         self.timezone = timezone
         self.file_roots = file_roots
         self.own_folders = own_folders
@@ -246,7 +262,7 @@ class Reach:
         inner = Reach(
             scripts=self.scripts, find=self.find, blobs=self.blobs,
             memories=self.memories.of(found.pk, found.name),
-            timezone=self.timezone,
+            credentials=self.credential, timezone=self.timezone,
             file_roots=self.file_roots, own_folders=self.own_folders,
             policy=self.policy, python=self.python,
             run_key=self._inner_key(items, parent),

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from whoosh_site.core import manual
+from workflows import credentials
+from workflows.credentials import CredentialType
 from workflows.engine.node import Differing, Node
 from workflows.engine.parameters import Field
 from workflows.nodes import shelf
@@ -13,6 +15,10 @@ MADE = "<!-- Written by `manage.py reference`. Change the code, then run it agai
 INTRO = (
     "The node types that run here, by group. Any other type is imported, shown and exported "
     "without loss, and fails by its name when it is run. Parameters are called as in n8n."
+)
+CREDENTIALS = (
+    "The types of credentials there are, called as in n8n. What they sign, HTTP Request nodes can "
+    "send; others are for nodes of their own. See [credentials](../user/credentials.md)."
 )
 MOST = 60
 """Signs of a default that are shown."""
@@ -23,6 +29,25 @@ def node_pages() -> Mapping[str, str]:
     """Return the list of nodes, and a page for each."""
     made = {"nodes": _index()}
     return made | {f"nodes/{page_name(node)}": _node(node) for node in shelf}
+
+
+@manual.add
+def credential_page() -> Mapping[str, str]:
+    """Return the list of credential types."""
+    parts = [MADE, "# Credential types", _wrapped(CREDENTIALS)]
+    for kind in sorted(credentials.shelf, key=lambda one: one.label.lower()):
+        parts += [f"## {kind.label}", *_credential(kind)]
+    return {"credentials": "\n\n".join(parts) + "\n"}
+
+
+def _credential(kind: type[CredentialType]) -> Iterator[str]:
+    uses = "signs HTTP requests" if kind.signs else "is sent nowhere" if kind.stays else ""
+    yield _wrapped(f"Type `{kind.key}`{f'; {uses}' if uses else ''}. {kind.said()} {kind.hint}")
+    lines = []
+    for one in kind.fields:
+        marks = [word for word in ("required", "secret") if getattr(one, word)]
+        lines.append(_wrapped(_line(one, 0) + (f"; {', '.join(marks)}" if marks else ""), "  "))
+    yield "\n".join(lines)
 
 
 def page_name(node: type[Node]) -> str:

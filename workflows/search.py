@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from whoosh_site.core.models.people import User
 from whoosh_site.core.search import MOST, Finder, Hit, finders
-from workflows.models import Execution, Workflow
+from workflows.models import Credential, Execution, Workflow
 
 
 @finders.add
@@ -51,3 +51,17 @@ class Executions(Finder):
             )
             for row in rows
         ]
+
+
+@finders.add
+class Credentials(Finder):
+    """Credentials by name."""
+
+    key = "credentials"
+    title = "Credentials"
+    order = 6
+
+    def find(self, user: User, text: str) -> Iterable[Hit]:
+        """Match any part."""
+        rows = Credential.objects.visible_to(user).filter(name__icontains=text).brief()[:MOST]
+        return [Hit(row.name, row.get_absolute_url(), row.label) for row in rows]

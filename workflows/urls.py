@@ -2,7 +2,13 @@
 
 from django.urls import path, re_path
 
-from workflows import views, views_approvals, views_executions, views_schedules
+from workflows import (
+    views,
+    views_approvals,
+    views_credentials,
+    views_executions,
+    views_schedules,
+)
 
 ONE = r"^workflows/(?P<pk>\d{1,18})/"
 
@@ -38,5 +44,20 @@ urlpatterns = [
         r"^executions/(?P<pk>\d{1,18})/(?P<step>cancel|retry|retry-newest|from|again|keep|unkeep|delete)/$",
         views_executions.execution_deed,
         name="execution-deed",
+    ),
+    path("credentials/", views_credentials.credential_list, name="credentials"),
+    path("credentials/new/", views_credentials.new_credential, name="new-credential"),
+    path("credentials/oauth2/callback/", views_credentials.oauth2_callback, name="oauth2-callback"),
+    path("credentials/<int:pk>/", views_credentials.credential_detail, name="credential"),
+    path("credentials/<int:pk>/test/", views_credentials.try_credential, name="test-credential"),
+    path(
+        "credentials/<int:pk>/connect/",
+        views_credentials.connect_credential,
+        name="connect-credential",
+    ),
+    path(
+        "credentials/<int:pk>/delete/",
+        views_credentials.delete_credential,
+        name="delete-credential",
     ),
 ]

@@ -166,6 +166,7 @@ def workflow_detail(request: HttpRequest, pk: int, number: int = 0) -> HttpRespo
         "clocks": clocks(with_last(workflow.triggers.clocks())[:MOST_CLOCKS]),
         "may_change": _may(request, "workflow.change", workflow),
         "may_delete": _may(request, "workflow.delete", workflow),
+        "missing": services.missing_credentials(version.document, workflow.team_id),
     }
     if not request.fragment and _may(request, "execution.start", workflow):
         context["run_form"] = RunForm(version.document, initial={"version": number or None})

@@ -29,7 +29,16 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.models import ApiKey, AuditEntry, Lockout, Process, Setting
 from workflows import services as workflows
 from workflows.engine.run import Step
-from workflows.models import Approval, Execution, KeptSteps, Pieces, Trigger, Variable, Workflow
+from workflows.models import (
+    Approval,
+    Credential,
+    Execution,
+    KeptSteps,
+    Pieces,
+    Trigger,
+    Variable,
+    Workflow,
+)
 
 CANARY = "canary-3f9b1c-never-to-be-seen"
 # What changes because somebody looked: the session, signs of life, the last use or sign-in.
@@ -56,6 +65,7 @@ class World:
     execution: Execution
     approval: Approval
     trigger: Trigger
+    credential: Credential
     variable: Variable
     discovery: Discovery
     join_token: JoinToken
@@ -101,6 +111,7 @@ def build(people: Any, make_agent: Any) -> World:
         execution=(execution := _execution(people, workflow)),
         approval=_approval(execution),
         trigger=workflow.triggers.get(),
+        credential=_credential(people),
         variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
@@ -148,6 +159,15 @@ def _task(people: Any, project: Project) -> Task:
         task=task, name="result", version=1, media_type="text/markdown", content="Our result"
     )
     return task
+
+
+def _credential(people: Any) -> Credential:
+    """Return a credential for a host of ours."""
+    values = {"name": "X-Key", "value": CANARY}
+    return workflows.create_credential(
+        "httpHeaderAuth", "Our credential", values, by=SYSTEM, team=people.ours,
+        hosts=["ours.example"], ref="our-ref",
+    )  # fmt: skip
 
 
 def _workflow(people: Any) -> Workflow:

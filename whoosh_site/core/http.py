@@ -65,6 +65,18 @@ def vet_url(url: str) -> None:
     parse(url)
 
 
+def endpoint(url: str) -> tuple[str, int]:
+    """Return the host and the port a URL leads to, as the door itself reads it.
+
+    Raises:
+        BadInput: it cannot be called.
+    """
+    from whoosh_site.core.transport import parse  # heavy, see above
+
+    parsed = parse(url)
+    return parsed.raw_host or "", parsed.port or 0
+
+
 class Door:
     """A connection pool under one address policy. One per policy, event loop and process."""
 

@@ -1,8 +1,16 @@
 """REST of this room."""
 
 from workflows.api.approvals import ApprovalViewSet
+from workflows.api.credentials import CredentialTypeViewSet, CredentialViewSet
 from workflows.api.executions import ExecutionViewSet
 from workflows.api.schedules import ScheduleViewSet
 from workflows.api.workflows import WorkflowViewSet
 
-__all__ = ["ApprovalViewSet", "ExecutionViewSet", "ScheduleViewSet", "WorkflowViewSet"]
+__all__ = [
+    "ApprovalViewSet",
+    "CredentialTypeViewSet",
+    "CredentialViewSet",
+    "ExecutionViewSet",
+    "ScheduleViewSet",
+    "WorkflowViewSet",
+]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from whoosh_site.core.models.people import Team
@@ -46,14 +47,33 @@ class BriefWorkflowSerializer(serializers.ModelSerializer[Workflow]):
         return workflow.active_id is not None
 
 
+class MissingSerializer(serializers.Serializer[Any]):
+    """A credential a document names and the team does not have; `known`: it can be made here."""
+
+    type = serializers.CharField()
+    name = serializers.CharField()
+    ref = serializers.CharField()
+    nodes = serializers.ListField(child=serializers.CharField())
+    known = serializers.BooleanField()
+
+
 class WorkflowSerializer(BriefWorkflowSerializer):
     """A workflow with what was found in its current version; the document has its own address."""
 
     findings = FindingSerializer(source="current.findings", many=True, read_only=True)
+    missing_credentials = serializers.SerializerMethodField()
 
     class Meta(BriefWorkflowSerializer.Meta):
-        fields = [*BriefWorkflowSerializer.Meta.fields, "origin", "findings"]
+        fields = [*BriefWorkflowSerializer.Meta.fields, "origin", "findings", "missing_credentials"]
         read_only_fields = fields
+
+    @extend_schema_field(MissingSerializer(many=True))
+    def get_missing_credentials(self, workflow: Workflow) -> Any:
+        """Return what its nodes name and the team does not have."""
+        if workflow.current is None:
+            return []
+        found = services.missing_credentials(workflow.current.document, workflow.team_id)
+        return MissingSerializer(found, many=True).data
 
 
 class DaySerializer(serializers.Serializer[Any]):

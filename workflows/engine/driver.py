@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workflows.engine.aside import run_node
+from workflows.engine.credentials import Mask
 from workflows.engine.document import CONTINUE, OUTPUT, Document, NodeSpec
 from workflows.engine.errors import NodeError, Parked, RunTimeout
 from workflows.engine.failing import ended_well, gave_error
@@ -97,6 +98,7 @@ class Work:
         self.began_with_an_error = False  # what its last try gave: n8n tries again then
         self.warnings: list[str] = []
         self.logs: list[str] = []
+        self.mask = Mask()  # of the credentials it asked for
 
     @property
     def in_pieces(self) -> bool:
@@ -239,14 +241,14 @@ class Driver:
             self._warn(spec.name, f"It failed and the run went on: {error.message}")
             outputs = [self._passed(work.inputs[0]) if work.inputs else None]
         finally:
-            step.logs = work.logs
-            for warning in work.warnings:
+            step.logs = work.mask.hide(work.logs)
+            for warning in work.mask.hide(work.warnings):
                 self._warn(spec.name, warning)
         if spec.always_output and not (outputs and outputs[0]):
             outputs = [[{"json": {}, "pairedItem": work.all_pairs()}], *outputs[1:]]
         step.outputs = [self.store.kept(items) for items in outputs]
         if state := self.states.get(spec.name):
-            step.state = dict(state)
+            step.state = work.mask.hide(dict(state))
         else:
             self.states.pop(spec.name, None)
 
@@ -290,12 +292,14 @@ class Driver:
             state=self.states.setdefault(spec.name, {}),
             static=self.around.static.setdefault(f"node:{spec.name}", {}),
             first_index=first, warnings=work.warnings, logs=work.logs,
+            mask=work.mask,
         )  # fmt: skip
         await self._evaluate(work.node, context)
         outputs = await _guarded(work.node, context)
         if not first:
             work.began_with_an_error = gave_error(outputs)
-        return ended_well(spec, outputs, inputs, work.output_count)
+        outputs = ended_well(spec, outputs, inputs, work.output_count)
+        return [work.mask.hide(items) for items in outputs]
 
     async def _evaluate(self, node: type[Node], context: Context) -> None:
         fields = node.fields_of(context.version)
@@ -397,10 +401,14 @@ async def _guarded(node: type[Node], context: Context) -> Outputs:
     """Run a node; an error nobody foresaw becomes the node's, so that the run tells of it."""
     try:
         return await run_node(node, context)
-    except (NodeError, Parked):
+    except NodeError as error:
+        context.mask.error(error)
+        raise
+    except Parked as parked:
+        parked.outputs = context.mask.hide(parked.outputs)
         raise
     except UNFORESEEN as error:
-        raise _unforeseen(error) from error
+        raise context.mask.error(_unforeseen(error)) from error
 
 
 def _unforeseen(error: Exception) -> NodeError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, cast
 
 from workflows.engine.bounds import Bounds
+from workflows.engine.credentials import Credential, Mask
 from workflows.engine.document import CONTINUE, OUTPUT, NodeSpec
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
@@ -89,6 +90,10 @@ class Outside(Protocol):
         """Forget all keys of a scope."""
         ...
 
+    async def credential(self, kind: str, reference: Mapping[str, Any]) -> Credential:
+        """Return the credential of a type a document means by `{"id": ..., "name": ...}`."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait, cancelable."""
         ...
@@ -110,6 +115,7 @@ class Context:
     first_index: int = 0  # of the items, when they are a chunk of a longer list
     warnings: list[str] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
+    mask: Mask = field(default_factory=Mask)  # hides what the node asked for in what it gives
 
     @property
     def items(self) -> Items:
@@ -149,6 +155,33 @@ class Context:
         """Add a warning to the run; the same one twice counts once."""
         if message not in self.warnings:
             self.warnings.append(message)
+
+    async def credential(self, kind: str) -> Credential:
+        """Return the credential of a type that was chosen at this node.
+
+        Its secret texts are hidden in all the node gives; hide them earlier, by `mask`, in what
+        goes to a script or into a file.
+
+        Raises:
+            NodeError: none is chosen, or it is not there.
+        """
+        reference = self.node.credentials.get(kind)
+        if not isinstance(reference, Mapping) or not (reference.get("id") or reference.get("name")):
+            raise NodeError(
+                f"No credential is chosen: this needs one of the type {kind}.",
+                description="Choose one at the node, or make one under Credentials first.",
+            )
+        found = await self.outside.credential(kind, reference)
+        self.mask.add(found.secrets)
+        return found
+
+    async def renewed(self, credential: Credential) -> Credential | None:
+        """Return a credential whose token was refused with a new one; None where there is none."""
+        if credential.renew is None:
+            return None
+        found = await credential.renew()
+        self.mask.add(found.secrets)
+        return found
 
     def value(self, path: str, index: int = 0, default: Any = UNDEFINED) -> Any:
         """Return a parameter for one item: `options.fieldToSplit`, expressions resolved.

@@ -1,6 +1,7 @@
 """Data of the workflows room."""
 
 from workflows.models.approvals import Approval
+from workflows.models.credentials import Credential
 from workflows.models.executions import Execution
 from workflows.models.kept import ExecutionPart, KeptSteps, Pieces
 from workflows.models.triggers import Trigger
@@ -9,6 +10,7 @@ from workflows.models.workflows import Tag, Workflow, WorkflowVersion
 
 __all__ = [
     "Approval",
+    "Credential",
     "Execution",
     "ExecutionPart",
     "KeptSteps",

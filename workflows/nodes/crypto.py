@@ -30,7 +30,8 @@ HASHES = {
 ENCODINGS = {"base64": "BASE64", "hex": "HEX"}
 HASHING = {"action": ["hash", "hmac"]}
 LONGEST = 100_000
-NO_CREDENTIAL = "Credentials cannot be used here yet: give the {what} in the node's own field."
+KEPT = {"secret": "hmacSecret", "privateKey": "signPrivateKey"}
+"""Names of the credential's values, by those of the node's own fields."""
 _MISSING = object()
 
 
@@ -60,7 +61,7 @@ class Crypto(Node):
         text("dataPropertyName", "Property Name", "data", required=True),
         text(
             "secret", "Secret", required=True, secret=True, when={"action": ["hmac"]},
-            hint="Version 2 of n8n's node takes it from a credential.",
+            hint="Empty: that of the credential.",
         ),
         choice("algorithm", "Algorithm", ALGORITHMS, "", required=True, when={"action": ["sign"]}),
         choice(
@@ -69,7 +70,7 @@ class Crypto(Node):
         ),
         text(
             "privateKey", "Private Key", required=True, secret=True, when={"action": ["sign"]},
-            hint="In PEM form. Version 2 of n8n's node takes it from a credential.",
+            hint="In PEM form; empty: that of the credential.",
         ),
         choice(
             "encodingType", "Type",
@@ -109,11 +110,11 @@ async def _digested(context: Context, action: str, index: int, one: Item) -> str
     if action == "hash":
         digest = _hash(context, index, data).digest()
     elif action == "hmac":
-        secret = _secret(context, "secret", index)
+        secret = await _secret(context, "secret", index)
         digest = hmac.new(secret.encode(), data, _hash(context, index).name).digest()
     elif action == "sign":
         algorithm = str(context.value("algorithm", index) or "")
-        digest = sign(data, _secret(context, "privateKey", index), algorithm)
+        digest = sign(data, await _secret(context, "privateKey", index), algorithm)
     else:
         raise NodeError(f"The action {action!r} is not there.")
     encoding = context.value("encoding", index)
@@ -128,10 +129,14 @@ def _hash(context: Context, index: int, data: bytes = b"") -> Any:
         raise NodeError(f"The hash {name!r} is not there.") from error
 
 
-def _secret(context: Context, name: str, index: int) -> str:
+async def _secret(context: Context, name: str, index: int) -> str:
+    """Return what the node's own field holds, else the credential."""
     found = context.value(name, index)
     if not found and context.node.credentials:
-        raise NodeError(NO_CREDENTIAL.format(what=name))
+        kept = await context.credential("crypto")
+        found = kept.values.get(KEPT[name])
+        if not found:
+            raise NodeError(f"The credential {kept.name!r} has no {KEPT[name]}.")
     return str(found or "")
 
 

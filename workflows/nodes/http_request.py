@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from whoosh_site.core.errors import WhooshError
@@ -17,14 +17,15 @@ from workflows.nodes.web import making
 from workflows.nodes.web.answers import Got, headers_of, items_of
 from workflows.nodes.web.making import ACCEPT, Taking, whole
 from workflows.nodes.web.pages import Pages, Taken
-from workflows.nodes.web.parameters import CREDENTIALS, NEW, OLD, OLD_CREDENTIALS
+from workflows.nodes.web.parameters import NEW, OLD
 from workflows.nodes.web.request import Request
+from workflows.nodes.web.signing import Signer, signer_of
 
 AT_ONCE = 20
 """Requests of one node that are under way at the same time."""
 LARGE, LARGEST = MEGABYTE, 64 * MEGABYTE
 LONGEST = 300.0
-_WITH_CREDENTIAL = "needs a credential; these cannot be used here yet. Send a header instead"
+_OLD_KIND = "is not there: it is OAuth1. Send a header instead"
 _CHECKED = "is refused: certificates are always checked"
 
 
@@ -40,7 +41,7 @@ class HttpRequest(Node):
     reaches_out = True
     fields: ClassVar[tuple[Field, ...]] = NEW
     unsupported: ClassVar[tuple[Unsupported, ...]] = (
-        Unsupported("authentication", (*CREDENTIALS, *OLD_CREDENTIALS), _WITH_CREDENTIAL),
+        Unsupported("authentication", ("oAuth1",), _OLD_KIND),
         Unsupported("provideSslCertificates"),
         Unsupported("allowUnauthorizedCerts", why=_CHECKED),
         Unsupported("options.allowUnauthorizedCerts", why=_CHECKED),
@@ -56,13 +57,13 @@ class HttpRequest(Node):
         """Send the requests in batches; the items come in the order of those that asked."""
         size, pause = _batching(context)
         made: list[Items | NodeError] = []
-        gates = Gates(Taken(context.outside.bounds))
+        sender = Sender(context, await signer_of(context) if context.items else None)
         count = len(context.items)
         for first in range(0, count, size):
             if first and pause:
                 await context.outside.sleep(pause)
             batch = range(first, min(first + size, count))
-            made += await asyncio.gather(*(_answered(context, index, gates) for index in batch))
+            made += await asyncio.gather(*(_answered(context, index, sender) for index in batch))
         items: Items = []
         for index, found in enumerate(made):
             if not isinstance(found, NodeError):
@@ -120,15 +121,39 @@ class Sent:
     paged: bool
 
 
-async def _answered(context: Context, index: int, gates: Gates) -> Items | NodeError:
-    async with gates.any:
+class Sender:
+    """Sends the requests of one run of the node, signed where a credential is chosen."""
+
+    def __init__(self, context: Context, signer: Signer | None) -> None:
+        self.context = context
+        self.signer = signer
+        self.gates = Gates(Taken(context.outside.bounds))
+
+    async def send(self, sent: Sent, taking: Taking) -> Got:
+        """Send a request; once more where a 401 can be answered, or a token be renewed."""
+        signer = self.signer
+        if signer is None:
+            return await _sent(self.context, sent, taking, self.gates)
+        if signer.stays:
+            taking = replace(taking, redirects=0)
+        used, request = signer.found, signer.sign(sent.request)
+        got = await _sent(self.context, replace(sent, request=request), taking, self.gates)
+        if got.status == 401 and (again := await signer.again(sent.request, got.headers, used)):
+            got = await _sent(self.context, replace(sent, request=again), taking, self.gates)
+        # What echoes a secret is hidden before an expression of the node, or a file, has it.
+        hide = self.context.mask
+        return Got(got.status, hide.hide(got.headers), hide.data(got.body), hide.text(got.url))
+
+
+async def _answered(context: Context, index: int, sender: Sender) -> Items | NodeError:
+    async with sender.gates.any:
         try:
-            return await _items(context, index, context.items[index], gates)
+            return await _items(context, index, context.items[index], sender)
         except NodeError as error:
             return error
 
 
-async def _items(context: Context, index: int, one: Item, gates: Gates) -> Items:
+async def _items(context: Context, index: int, one: Item, sender: Sender) -> Items:
     if context.version < 3:
         request = await making.old_request_of(context, index, one)
         taking = making.old_taking_of(context, index)
@@ -143,10 +168,10 @@ async def _items(context: Context, index: int, one: Item, gates: Gates) -> Items
 
     async def send(page: Request, number: int) -> Got:
         if paged:
-            gates.taken.page()
+            sender.gates.taken.page()
         key = _step_key(context, index, number) if keyed else ""
         sent = Sent(page, key, paged=paged)
-        return await _sent(context, sent, taking, gates)
+        return await sender.send(sent, taking)
 
     if paged:
         answers = await Pages(context, index, pages, taking).all(request, send)

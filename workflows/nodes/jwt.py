@@ -41,7 +41,7 @@ class Jwt(Node):
         ),
         text(
             "key", "Key", secret=True, when={"operation": ["sign", "verify"]},
-            hint="A passphrase, or a key in PEM form; n8n takes it from a credential.",
+            hint="A passphrase, or a key in PEM form; empty: that of the credential.",
         ),
         flag("useJson", "Use JSON to Build Payload", when=SIGN),
         collection(
@@ -71,10 +71,12 @@ class Jwt(Node):
     async def run(self, context: Context) -> Outputs:
         """Give each item's token, or what is in it."""
 
+        kept = await _kept(context)
+
         async def work(index: int, one: Item) -> Items:
             with warnings.catch_warnings(record=True) as weak:  # a passphrase that is too short
                 warnings.simplefilter("always")
-                made = _made(context, str(context.value("operation", index)), index)
+                made = _made(context, str(context.value("operation", index)), index, kept)
             for warning in weak:
                 context.warn(str(warning.message))
             return [{"json": made, "pairedItem": {"item": index}}]
@@ -82,15 +84,23 @@ class Jwt(Node):
         return [await blobs.for_each(context, work)]
 
 
-def _made(context: Context, operation: str, index: int) -> dict[str, Any]:
+async def _kept(context: Context) -> Mapping[str, Any]:
+    """Return what the credential holds, where one is chosen and needed."""
+    if not context.node.credentials or context.value("operation", 0) == "decode":
+        return {}
+    return (await context.credential("jwtAuth")).values
+
+
+def _made(context: Context, operation: str, index: int, kept: Mapping[str, Any]) -> dict[str, Any]:
     options = context.value("options", index, {}) or {}
-    algorithm = str(options.get("algorithm") or "HS256")
+    algorithm = str(options.get("algorithm") or kept.get("algorithm") or "HS256")
     if operation == "sign":
-        claims = _claims(context, index)
-        return {"token": signed(claims, _key(context, index), algorithm, options.get("kid"))}
+        claims, key = _claims(context, index), _key(context, index, kept, "privateKey")
+        return {"token": signed(claims, key, algorithm, options.get("kid"))}
     token = str(context.value("token", index) or "").strip()
     if operation == "verify":
-        found = verified(token, _key(context, index), algorithm, options)
+        key = _key(context, index, kept, "publicKey")
+        found = verified(token, key, algorithm, options)
     elif operation == "decode":
         found = decoded(token)
     else:
@@ -98,12 +108,14 @@ def _made(context: Context, operation: str, index: int) -> dict[str, Any]:
     return found if options.get("complete") else {"payload": found["payload"]}
 
 
-def _key(context: Context, index: int) -> str:
-    found = str(context.value("key", index) or "")
+def _key(context: Context, index: int, kept: Mapping[str, Any], half: str) -> str:
+    """Return the node's own key, else the credential's: its secret, or this half of its pair."""
+    name = half if kept.get("keyType") == "pemKey" else "secret"
+    found = str(context.value("key", index) or kept.get(name) or "")
     if not found:
         raise NodeError(
             "The key is missing.",
-            description="Credentials cannot be used here yet: give the key in the node's field.",
+            description="Choose a credential of the type jwtAuth, or give the key in the field.",
         )
     return found.replace("\\n", "\n") if "-----BEGIN" in found else found
 

@@ -29,7 +29,7 @@ class Totp(Node):
     credentials = ("totpApi",)
     fields: ClassVar[tuple[Field, ...]] = (
         choice("operation", "Operation", {"generateSecret": "Generate Secret"}, "generateSecret"),
-        text("secret", "Secret", secret=True, hint="Base32; n8n takes it from a credential."),
+        text("secret", "Secret", secret=True, hint="Base32; empty: that of the credential."),
         collection(
             "options", "Options",
             choice("algorithm", "Algorithm", {name: name for name in HASHES}, "SHA1"),
@@ -41,13 +41,16 @@ class Totp(Node):
     async def run(self, context: Context) -> Outputs:
         """Give each item's password and the seconds it still holds."""
         now = time.time()
+        kept = ""
+        if context.node.credentials:
+            kept = str((await context.credential("totpApi")).values.get("secret") or "")
 
         async def work(index: int, one: Item) -> Items:
-            secret = str(context.value("secret", index) or "")
+            secret = str(context.value("secret", index) or kept)
             if not secret:
                 raise NodeError(
                     "The secret is missing.",
-                    description="Credentials cannot be used here yet: give it in the node's field.",
+                    description="Choose a credential of the type totpApi, or give it in the field.",
                 )
             options = context.value("options", index, {}) or {}
             token, left = password(

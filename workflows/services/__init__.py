@@ -9,6 +9,17 @@ from workflows.services.activating import (
 from workflows.services.approvals import decide_approval, expire_approvals, vet_decider
 from workflows.services.claiming import claim_executions, wake_executions
 from workflows.services.clocks import coming, database_now, rules_of, zone_name, zone_of
+from workflows.services.credentials import (
+    Missing,
+    Use,
+    change_credential,
+    create_credential,
+    delete_credential,
+    find_credential,
+    missing_credentials,
+    share_credential,
+    uses_of,
+)
 from workflows.services.executing import (
     cancel_execution,
     execution_canceled,
@@ -42,9 +53,11 @@ from workflows.services.keeping import (
     make_room_for_files,
     open_file,
 )
+from workflows.services.oauth import connect, connection, redirect_uri
 from workflows.services.previewing import forget_previews, preview_expression
 from workflows.services.resuming import resume_execution
 from workflows.services.running import Given, calm_collector, find_document, run_document
+from workflows.services.trying import try_credential
 from workflows.services.usage import usage_of
 from workflows.services.versions import (
     diff_versions,
@@ -72,21 +85,28 @@ __all__ = [
     "Given",
     "Imported",
     "MOST_AT_ONCE",
+    "Missing",
     "SAME_NAME",
+    "Use",
     "VERSION",
     "activate_workflow",
     "archive_workflow",
     "bring_back",
     "calm_collector",
     "cancel_execution",
+    "change_credential",
     "change_workflow",
     "claim_executions",
     "coming",
+    "connect",
+    "connection",
     "copy_workflow",
+    "create_credential",
     "create_workflow",
     "deactivate_workflow",
     "decide_approval",
     "database_now",
+    "delete_credential",
     "delete_execution",
     "delete_past",
     "delete_too_large",
@@ -98,8 +118,9 @@ __all__ = [
     "export_text",
     "fetch_document",
     "file_name",
-    "find_document",
     "files_of",
+    "find_credential",
+    "find_document",
     "find_step",
     "find_team",
     "find_version",
@@ -109,12 +130,14 @@ __all__ = [
     "keep_execution",
     "make_room_for_files",
     "keep_time",
+    "missing_credentials",
     "name_version",
     "open_file",
     "parse_items",
     "preview_expression",
     "read_items",
     "read_workflows",
+    "redirect_uri",
     "relabeled",
     "listen_again",
     "rename_workflow",
@@ -127,10 +150,13 @@ __all__ = [
     "run_execution",
     "run_here",
     "save_version",
+    "share_credential",
     "start_execution",
     "tag_workflow",
     "usage_of",
     "vet_decider",
+    "try_credential",
+    "uses_of",
     "wait_for_execution",
     "wake_executions",
     "zone_name",

@@ -35,6 +35,7 @@ from workflows.services.approvals import withdraw_approvals
 from workflows.services.checkpoints import LARGEST_DATA, Checkpoints, LeaseLost
 from workflows.services.figures import add_figures, all_figures, figures_of
 from workflows.services.following import follow, start_error_workflow
+from workflows.services.lending import lender
 from workflows.services.looking import looked, looks
 from workflows.services.memories import WorkflowMemory
 from workflows.services.parking import park_execution
@@ -370,6 +371,7 @@ def _allowed(execution: Execution) -> dict[str, Any]:
         "vars": variables_of(execution.team_id),
         "env": environment(),
         "python": python_for(execution.team.name),
+        "credentials": lender(execution.team_id),
     }
 
 

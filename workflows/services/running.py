@@ -18,7 +18,7 @@ from workflows.engine.driver import Saved
 from workflows.engine.items import Items
 from workflows.execute import Order, Outcome, execute, static_of
 from workflows.n8n.reading import read_one
-from workflows.reach import Begin, Found, Reach
+from workflows.reach import Begin, Credentials, Found, Reach, no_credentials
 from workflows.remembering import Memories, ProcessMemory
 from workflows.scripts.session import Session
 from workflows.services.finding import find_in_team, find_workflow
@@ -46,6 +46,7 @@ class Given:
     env: Mapping[str, str] = field(default_factory=dict)
     static: dict[str, dict[str, Any]] | None = None  # the document's own where there is none
     python: bool = False
+    credentials: Credentials = no_credentials
     run_key: str = ""  # the same for every try of one execution
     mode: str = "test"  # or production
     depth: int = 0  # how many workflows it runs inside of
@@ -75,6 +76,7 @@ async def run_document(
         find=find or find_anything,
         blobs=blobs,
         memories=memories or _memories.of(None, document.id or document.name),
+        credentials=given.credentials,
         timezone=given.timezone or settings.TIME_ZONE,
         file_roots=settings.FILE_ROOTS,
         own_folders=[str(settings.VAR), str(settings.ROOT)],

@@ -19,10 +19,11 @@ from workflows.engine.parameters import (
 )
 
 METHODS = {name: name for name in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")}
-CREDENTIALS = ("predefinedCredentialType", "genericCredentialType")
-OLD_CREDENTIALS = (
-    "basicAuth", "digestAuth", "headerAuth", "oAuth1", "oAuth2", "queryAuth",
-)  # fmt: skip
+OLD_CREDENTIALS = {
+    "basicAuth": "httpBasicAuth", "digestAuth": "httpDigestAuth", "headerAuth": "httpHeaderAuth",
+    "oAuth1": "oAuth1Api", "oAuth2": "oAuth2Api", "queryAuth": "httpQueryAuth",
+}  # fmt: skip
+"""Credential types by what version 1 calls them."""
 ARRAYS = {"repeat": "No Brackets", "brackets": "Brackets Only", "indices": "Brackets with Indices"}
 IDEMPOTENCY = flag(
     "idempotencyKey", "Send Idempotency Key", True,

@@ -2,10 +2,10 @@
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 import orjson
 
@@ -72,6 +72,14 @@ class Request:
         join = "" if address.endswith(("?", "&")) else "&" if "?" in address else "?"
         return f"{address}{join}{urlencode(pairs, quote_via=quote, safe='')}{sharp}{fragment}"
 
+    def without(self, names: Collection[str]) -> "Request":
+        """Return the request with parameters left out of the URL itself."""
+        parts = urlsplit(self.url)
+        kept = [one for one in parts.query.split("&") if unquote_plus(_key(one)) not in names]
+        if len(kept) == len(parts.query.split("&")):
+            return self
+        return replace(self, url=urlunsplit(parts._replace(query="&".join(kept))))
+
     def _own(self) -> list[tuple[str, str]]:
         return parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
 
@@ -87,6 +95,10 @@ class Request:
             "headers": dict(self.headers),
             **({} if body is None or uploads else {"body": plain(body)}),
         }
+
+
+def _key(pair: str) -> str:
+    return pair.partition("=")[0]
 
 
 def flattened(values: Mapping[str, Any], arrays: str) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from workflows.engine.bounds import Bounds
+from workflows.engine.credentials import Credential
 from workflows.engine.document import read_node
 from workflows.engine.items import Item, Outputs, arriving
 from workflows.engine.node import Context, Node
@@ -29,6 +30,7 @@ class Memory:
         self.blobs: dict[str, bytes] = {}
         self.remembered: dict[str, list[str]] = {}
         self.slept: list[float] = []
+        self.credentials: dict[str, Credential] = {}
 
     async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
         key = uuid.uuid4().hex
@@ -59,6 +61,9 @@ class Memory:
 
     async def forget(self, scope: str) -> None:
         self.remembered.pop(scope, None)
+
+    async def credential(self, kind: str, reference: Mapping[str, Any]) -> Credential:
+        return self.credentials[reference["name"]]
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from workflows.engine.credentials import Credential
 from workflows.engine.errors import NodeError
 from workflows.nodes.crypto import Crypto
 
@@ -138,8 +139,13 @@ def test_random_values_have_their_shape_and_differ(run, kind, shape):
     assert found[0] != found[1]
 
 
-def test_a_secret_from_a_credential_is_refused_by_name(run):
-    with pytest.raises(NodeError, match="give the secret in the node's own field"):
-        run(
-            Crypto, {"action": "hmac", "value": "a"}, credentials={"crypto": {"id": "1"}}, version=2
-        )
+def test_a_secret_comes_from_the_credential_where_the_field_is_empty(run, outside):
+    kept = Credential("crypto", "Keys", {"hmacSecret": "from the credential"})
+    outside.credentials["Keys"] = kept
+    chosen = {"crypto": {"id": "1", "name": "Keys"}}
+    asked = {"action": "hmac", "type": "SHA256", "value": "a"}
+    found = run(Crypto, asked, credentials=chosen, version=2)
+    own = run(Crypto, asked | {"secret": "from the credential"})
+    assert found[0][0]["json"]["data"] == own[0][0]["json"]["data"]
+    with pytest.raises(NodeError, match="'Keys' has no signPrivateKey"):
+        run(Crypto, {"action": "sign", "value": "a"}, credentials=chosen, version=2)

@@ -153,9 +153,7 @@ def test_what_cannot_be_sent_is_named(parameters, message):
 @pytest.mark.parametrize(
     ("version", "parameters", "named"),
     [
-        (4.2, {"authentication": "genericCredentialType"}, "authentication"),
-        (4.2, {"authentication": "predefinedCredentialType"}, "authentication"),
-        (1, {"authentication": "basicAuth"}, "authentication"),
+        (1, {"authentication": "oAuth1"}, "authentication"),
         (4.2, {"options": {"proxy": "http://x"}}, "options.proxy"),
         (4.2, {"options": {"allowUnauthorizedCerts": True}}, "options.allowUnauthorizedCerts"),
         (1, {"allowUnauthorizedCerts": True}, "allowUnauthorizedCerts"),

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from workflows.engine.credentials import Credential
 from workflows.engine.errors import NodeError
 from workflows.nodes.jwt import Jwt
 
@@ -116,3 +117,13 @@ def test_what_cannot_be_done_is_named(run, operation, parameters, message):
 def test_a_short_passphrase_works_as_in_n8n(run):
     made = token(run, {"a": 1}, key="short")
     assert ran(run, "verify", key="short", token=made)["payload"]["a"] == 1
+
+
+def test_keys_and_algorithm_come_from_the_credential_where_the_field_is_empty(run, outside):
+    private, public = pems()
+    pair = {"keyType": "pemKey", "privateKey": private, "publicKey": public, "algorithm": "RS256"}
+    outside.credentials["Pair"] = Credential("jwtAuth", "Pair", pair)
+    chosen = {"credentials": {"jwtAuth": {"id": "1", "name": "Pair"}}}
+    made = run(Jwt, {"useJson": True, "claimsJson": '{"a": 1}'}, **chosen)[0][0]["json"]["token"]
+    found = run(Jwt, {"operation": "verify", "token": made}, **chosen)
+    assert found[0][0]["json"]["payload"]["a"] == 1

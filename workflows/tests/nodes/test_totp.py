@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from workflows.engine.credentials import Credential
 from workflows.engine.errors import NodeError
 from workflows.nodes.totp import Totp, password
 
@@ -45,3 +46,11 @@ def test_the_node_gives_the_password_of_now(run, monkeypatch):
 def test_what_cannot_be_done_is_named(run, parameters, message):
     with pytest.raises(NodeError, match=message):
         run(Totp, parameters)
+
+
+def test_the_secret_comes_from_the_credential_where_the_field_is_empty(run, outside, monkeypatch):
+    monkeypatch.setattr("workflows.nodes.totp.time.time", lambda: 59.5)
+    outside.credentials["Phone"] = Credential("totpApi", "Phone", {"secret": secret(20)})
+    chosen = {"credentials": {"totpApi": {"id": "1", "name": "Phone"}}}
+    (items,) = run(Totp, {"options": {"digits": 8}}, **chosen)
+    assert items[0]["json"]["token"] == "94287082"

@@ -14,6 +14,7 @@ from django.db import connections
 from django.test import Client
 
 from whoosh_site.core import tunables
+from whoosh_site.core.numbers import forget_numbers
 
 pytest_plugins = ("tests.fixtures",)
 
@@ -34,6 +35,7 @@ def _fresh_memory() -> Iterator[None]:
     """No test sees what another one left in this process."""
     cache.clear()
     tunables.forget()
+    forget_numbers()
     yield
     tunables.forget()
 

@@ -5,6 +5,7 @@
     .venv/bin/python -m benchmarks.latency
     .venv/bin/python -m benchmarks.live
     .venv/bin/python -m benchmarks.routing
+    .venv/bin/python -m benchmarks.webhooks
 
 They start whole installations of their own on loopback. DATABASE_URL and REDIS_URL choose the
 database as in the product; without them SQLite is measured.

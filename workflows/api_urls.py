@@ -11,6 +11,7 @@ router.register("credential-types", api.CredentialTypeViewSet, "credential-type"
 router.register("credentials", api.CredentialViewSet, "credential")
 router.register("executions", api.ExecutionViewSet, "execution")
 router.register("schedules", api.ScheduleViewSet, "schedule")
+router.register("webhooks", api.WebhookViewSet, "webhook")
 router.register("workflows", api.WorkflowViewSet, "workflow")
 
 urlpatterns = [path("", include(router.urls))]

@@ -20,6 +20,7 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
 from workflows.engine.node import Context
 from workflows.engine.scripts import CodeResult, Scripts
+from workflows.engine.triggers import Reply
 from workflows.execute import Order, Outcome, execute, static_of
 from workflows.remembering import Memories
 from workflows.scripts.python import run_python
@@ -65,6 +66,14 @@ async def no_credentials(kind: str, reference: Mapping[str, Any]) -> Credential:
         "team.",
         description="Import the workflow and run it on its page, or by run_workflow --save.",
     )
+
+
+Responder = Callable[[Reply], Awaitable[bool]]
+
+
+async def nobody(reply: Reply) -> bool:
+    """Answer nobody: no call started this run."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,7 @@ class Reach:
         begin: Begin | None = None,
         aside: Aside | None = None,
         bounds: Bounds = Bounds(),  # noqa: B008  (it cannot change)
+        respond: Responder = nobody,
     ) -> None:
         self.scripts = scripts
         self.find = find
@@ -187,6 +197,7 @@ class Reach:
         self.begin = begin
         self.aside = aside or Aside()
         self.bounds = bounds
+        self.respond = respond
         self._door: Door | None = None
 
     async def close(self) -> None:

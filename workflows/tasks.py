@@ -1,5 +1,7 @@
 """Short jobs of this room."""
 
+from django.conf import settings
+
 from whoosh_site.core import queue, tunables
 from workflows import services
 
@@ -20,6 +22,24 @@ tunables.declare(
         "Executions of one team that may run at the same time on all machines; more of them wait.",
         1,
         1000,
+    ),
+    tunables.Tunable(
+        "webhook_body_limit",
+        16,
+        "Body of a webhook",
+        "Megabytes a call of a webhook or form may bring; more is refused with 413.",
+        1,
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE >> 20,
+        "MB",
+    ),
+    tunables.Tunable(
+        "webhook_wait",
+        300,
+        "Longest wait of a call",
+        "Seconds a webhook or form waits for what its run answers; the run goes on afterwards.",
+        1,
+        3600,
+        "seconds",
     ),
     tunables.Tunable(
         "executions_kept",
@@ -58,6 +78,7 @@ def tidy_executions() -> None:
     services.delete_past(tunables.value("execution_retention"), tunables.value("executions_kept"))
     services.delete_too_large(tunables.value("executions_megabytes") << 20)
     services.make_room_for_files(tunables.value("team_files_megabytes") << 20)
+    services.forget_calls()
 
 
 queue.every(60, "workflows.tasks.tidy_executions")

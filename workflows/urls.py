@@ -6,13 +6,25 @@ from workflows import (
     views,
     views_approvals,
     views_credentials,
+    views_doors,
     views_executions,
+    views_forms,
+    views_hooks,
     views_schedules,
 )
 
 ONE = r"^workflows/(?P<pk>\d{1,18})/"
 
 urlpatterns = [
+    path("webhook/<path:path>", views_doors.webhook, name="webhook"),
+    path("webhook-test/<path:path>", views_doors.test_webhook, name="webhook-test"),
+    path("webhook-waiting/<str:token>", views_doors.waiting_webhook, name="webhook-waiting"),
+    path("webhook-waiting/<str:token>/<path:suffix>", views_doors.waiting_webhook),
+    path("form/<path:path>", views_forms.form, name="form"),
+    path("form-test/<path:path>", views_forms.test_form, name="form-test"),
+    path("form-waiting/<str:token>", views_forms.waiting_form, name="form-waiting"),
+    path("form-waiting/<str:token>/<path:suffix>", views_forms.waiting_form),
+    path("webhooks/", views_hooks.webhook_list, name="webhooks"),
     path("workflows/", views.workflow_list, name="workflows"),
     path("workflows/import/", views.import_workflows, name="import-workflows"),
     path("workflows/<int:pk>/", views.workflow_detail, name="workflow"),
@@ -25,7 +37,7 @@ urlpatterns = [
     path("workflows/<int:pk>/versions/<int:number>/", views.workflow_detail, name="one-version"),
     path("workflows/<int:pk>/run/", views_executions.run_workflow, name="run-workflow"),
     re_path(
-        ONE + r"(?P<deed>activate|deactivate|archive|bring-back)/$",
+        ONE + r"(?P<deed>activate|deactivate|archive|bring-back|listen|stop-listening)/$",
         views.workflow_deed,
         name="workflow-deed",
     ),

@@ -23,6 +23,7 @@ from workflows.forms import ImportForm, RunForm, WorkflowForm
 from workflows.models import Tag, Workflow, WorkflowVersion
 from workflows.shown import shown
 from workflows.shown_clocks import clocks, with_last
+from workflows.shown_hooks import is_called, rows_of
 
 PER_PAGE = 50
 MOST_RUNS = 5
@@ -33,6 +34,8 @@ DEEDS = {
     "deactivate": (services.deactivate_workflow, "is not active any more"),
     "archive": (services.archive_workflow, "is archived"),
     "bring-back": (services.bring_back, "is back in the list"),
+    "listen": (services.listen_for_test, "listens for one test call"),
+    "stop-listening": (services.stop_test, "does not listen for a test call any more"),
 }
 
 
@@ -147,13 +150,14 @@ def _tell(form: Any, error: WhooshError) -> None:
 
 @require_GET
 @login_required
-@live("facts", "runs", "clocks", "body")
+@live("facts", "addresses", "runs", "clocks", "body")
 def workflow_detail(request: HttpRequest, pk: int, number: int = 0) -> HttpResponse:
     """One workflow, or an earlier version of it: picture, nodes, findings."""
     workflow = _find(request, pk)
     version = services.find_version(workflow, number) if number else workflow.current
     if version is None:
         version = services.find_version(workflow, 1)
+    rows = rows_of(workflow.triggers.called(), request)
     context = {
         "workflow": workflow,
         "version": version,
@@ -164,6 +168,10 @@ def workflow_detail(request: HttpRequest, pk: int, number: int = 0) -> HttpRespo
         "shown": shown(version) if request.fragment in ("", "body") else None,
         "runs": workflow.executions.brief()[:MOST_RUNS],
         "clocks": clocks(with_last(workflow.triggers.clocks())[:MOST_CLOCKS]),
+        "rows": rows,
+        "testing": any(row["trigger"].test for row in rows),
+        "is_called": is_called(version.document),
+        "may_start": _may(request, "execution.start", workflow),
         "may_change": _may(request, "workflow.change", workflow),
         "may_delete": _may(request, "workflow.delete", workflow),
         "missing": services.missing_credentials(version.document, workflow.team_id),
@@ -245,7 +253,7 @@ def edit_workflow(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def workflow_deed(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
-    """Activate, deactivate, archive, bring back."""
+    """Activate, deactivate, archive, bring back; listen for a test call or stop that."""
     workflow = _find(request, pk)
     verb, words = DEEDS[deed]
     with _told(request):

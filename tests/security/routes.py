@@ -19,7 +19,11 @@ SAFE = ("get", "head", "options")
 MUTATING = ("post", "put", "patch", "delete")
 METHODS = (*SAFE, *MUTATING)
 JOIN = "/api/v1/agents/join/"  # a door for hosts with a token; who a person is counts nothing there
-PUBLIC = {"/login/", "/welcome/{token}/", "/healthz", "/readyz"}
+# For strangers and their programs.
+DOORS = {f"/{door}{test}/{{path}}" for door in ("webhook", "form") for test in ("", "-test")} | {
+    f"/{door}-waiting/{{token}}{more}" for door in ("webhook", "form") for more in ("", "/{suffix}")
+}
+PUBLIC = {"/login/", "/welcome/{token}/", "/healthz", "/readyz", *DOORS}
 
 # What stands for an id in an address: an object of the team `ours`, and one that is not there.
 # A new address with an id fails the sweep until its kind is added here.
@@ -32,6 +36,7 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
     "calls/{pk}": (lambda w: w.call.pk, 987654),
     "tasks/{pk}": (lambda w: w.task.pk, 987654),
     "workflows/{pk}": (lambda w: w.workflow.pk, 987654),
+    "webhooks/{pk}": (lambda w: w.hook.pk, 987654),
     "versions/{number}": (lambda w: w.workflow.current.number, 987654),
     "schedules/{pk}": (lambda w: w.trigger.pk, 987654),
     "executions/{pk}": (lambda w: w.execution.pk, 987654),
@@ -76,7 +81,14 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
 NOBODYS: dict[str, tuple[object, ...]] = {
     "{pk}/{action}": ("check", "drain", "resume", "disable", "enable"),
     "{pk}/{change}": ("cancel", "hold", "release", "run-again"),
-    "{pk}/{deed}": ("activate", "deactivate", "archive", "bring-back"),
+    "{pk}/{deed}": (
+        "activate",
+        "deactivate",
+        "archive",
+        "bring-back",
+        "listen",
+        "stop-listening",
+    ),
     "{pk}/{step}": ("cancel", "retry", "retry-newest", "again", "delete"),
     "{number}/{act}": ("restore", "activate", "name"),
     "{pk}/{verb}": ("pull", "load", "unload", "delete", "pin", "unpin", "keep"),
@@ -84,6 +96,13 @@ NOBODYS: dict[str, tuple[object, ...]] = {
     "settings/{key}": ("session_timeout",),
     "panels/{key}": ("problems", "agents", "calls", "figures", "tasks", "executions"),
     "welcome/{token}": ("no-such-token",),
+    "webhook/{path}": ("no/such/hook",),
+    "webhook-test/{path}": ("no/such/hook",),
+    "webhook-waiting/{token}": ("1-" + "0" * 32,),
+    "form/{path}": ("no/such/form",),
+    "form-test/{path}": ("no/such/form",),
+    "form-waiting/{token}": ("1-" + "0" * 32,),
+    "{token}/{suffix}": ("approved",),
     "admin/{app_label}": ("agents", "core", "projects", "workflows"),
     "admin/{url}": ("no/such/page",),
 }

@@ -19,7 +19,7 @@ from tests.security.world import CANARY, rows
 
 NAMES = (
     "oak", "Our oak", "our-skill", "ours-model", "Our question", "Our key", "Our card", "Our team",
-    "Our rack", "our-elm", "10.7.7.7", "Our workflow", "Our item", "Our error", CANARY,
+    "Our rack", "our-elm", "10.7.7.7", "Our workflow", "our-path", "Our item", "Our error", CANARY,
 )  # fmt: skip
 
 

@@ -66,6 +66,7 @@ class World:
     approval: Approval
     trigger: Trigger
     credential: Credential
+    hook: Trigger
     variable: Variable
     discovery: Discovery
     join_token: JoinToken
@@ -110,7 +111,8 @@ def build(people: Any, make_agent: Any) -> World:
         workflow=workflow,
         execution=(execution := _execution(people, workflow)),
         approval=_approval(execution),
-        trigger=workflow.triggers.get(),
+        trigger=workflow.triggers.get(kind="schedule"),
+        hook=workflow.triggers.get(kind="webhook"),
         credential=_credential(people),
         variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
         job=ModelJob.objects.create(
@@ -174,7 +176,10 @@ def _workflow(people: Any) -> Workflow:
     """Return an active workflow with a tag and a named version."""
     node = {"name": "Our node", "type": "n8n-nodes-base.manualTrigger", "position": [0, 0]}
     clock = {"name": "Our clock", "type": "n8n-nodes-base.scheduleTrigger", "position": [0, 200]}
-    document = {"name": "Our workflow", "nodes": [node, clock], "tags": [{"name": "our-tag"}]}
+    hook = {"name": "Our hook", "type": "n8n-nodes-base.webhook", "position": [0, 90]}
+    hook |= {"parameters": {"path": "our-path", "httpMethod": "POST"}}
+    nodes = [node, clock, hook]
+    document = {"name": "Our workflow", "nodes": nodes, "tags": [{"name": "our-tag"}]}
     found = workflows.read_workflows(json.dumps(document))
     (done,) = workflows.import_workflows(found, by=SYSTEM, team=people.ours, activate=True)
     workflows.name_version(done.workflow.current, "Our version", by=SYSTEM)

@@ -31,6 +31,39 @@ def update_each(model: type[models.Model], changes: Sequence[Change]) -> list[bo
     return found
 
 
+AT_MOST = 900
+"""Values of one statement: older SQLites take 999."""
+
+
+def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all name the same fields; what they do not name gets its default."""
+    if not rows:
+        return
+    blank = model()
+    fields = [
+        one for one in model._meta.concrete_fields if one.name in rows[0] or not one.primary_key
+    ]
+    standing = {
+        one: one.get_db_prep_save(one.pre_save(blank, True), connection)
+        for one in fields
+        if one.name not in rows[0]
+    }
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(one.column) for one in fields)
+    places = f"({', '.join(['%s'] * len(fields))})"
+    start = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES "  # noqa: S608
+    at_once = max(1, AT_MOST // len(fields))
+    with connection.cursor() as cursor:
+        for first in range(0, len(rows), at_once):
+            some = rows[first : first + at_once]
+            values = [
+                standing[one] if one in standing else _stored(one, row)
+                for row in some
+                for one in fields
+            ]
+            cursor.execute(start + ", ".join([places] * len(some)), values)
+
+
 def _field(model: type[models.Model], name: str) -> Any:
     return model._meta.pk if name == "pk" else model._meta.get_field(name)
 

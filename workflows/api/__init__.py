@@ -4,6 +4,7 @@ from workflows.api.approvals import ApprovalViewSet
 from workflows.api.credentials import CredentialTypeViewSet, CredentialViewSet
 from workflows.api.executions import ExecutionViewSet
 from workflows.api.schedules import ScheduleViewSet
+from workflows.api.webhooks import WebhookViewSet
 from workflows.api.workflows import WorkflowViewSet
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "CredentialViewSet",
     "ExecutionViewSet",
     "ScheduleViewSet",
+    "WebhookViewSet",
     "WorkflowViewSet",
 ]

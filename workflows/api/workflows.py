@@ -22,6 +22,7 @@ from workflows import services
 from workflows.api import shapes
 from workflows.api.bodies import DocumentBody
 from workflows.api.executions import Running
+from workflows.api.webhooks import WebhookSerializer
 from workflows.models import Workflow, WorkflowVersion
 from workflows.n8n.reading import Given
 
@@ -67,6 +68,8 @@ class WorkflowViewSet(Running, ReadView):
         "restore": "workflow.change",
         "activate": "workflow.change",
         "deactivate": "workflow.change",
+        "listen": "execution.start",
+        "stop_listening": "execution.start",
         "copy": "workflow.change",
         "destroy": "workflow.delete",
     }
@@ -259,6 +262,21 @@ class WorkflowViewSet(Running, ReadView):
     def deactivate(self, request: Request, pk: str) -> Response:
         """Let no trigger run it."""
         return self._do(services.deactivate_workflow)
+
+    @extend_schema(request=None, responses=WebhookSerializer(many=True))
+    @action(detail=True, methods=["post"], filter_backends=[], pagination_class=None)
+    def listen(self, request: Request, pk: str) -> Response:
+        """Let its test addresses listen for one call, or two minutes."""
+        made = services.listen_for_test(self.get_object(), by=self.actor)
+        shown = WebhookSerializer(made, many=True, context={"request": request})
+        return Response(shown.data)
+
+    @extend_schema(request=None, responses={204: None})
+    @listen.mapping.delete
+    def stop_listening(self, request: Request, pk: str) -> Response:
+        """Let its test addresses listen no longer."""
+        services.stop_test(self.get_object(), by=self.actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
         request=shapes.CopySerializer,

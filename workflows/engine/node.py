@@ -12,7 +12,7 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.parameters import Field, templates
 from workflows.engine.scripts import CodeResult, Column, Scope, Scripts
-from workflows.engine.triggers import Listener
+from workflows.engine.triggers import Listener, Reply
 from workflows.engine.values import UNDEFINED
 
 
@@ -92,6 +92,10 @@ class Outside(Protocol):
 
     async def credential(self, kind: str, reference: Mapping[str, Any]) -> Credential:
         """Return the credential of a type a document means by `{"id": ..., "name": ...}`."""
+        ...
+
+    async def respond(self, reply: Reply) -> bool:
+        """Answer the call that started the run; False when nobody waits for an answer of a node."""
         ...
 
     async def sleep(self, seconds: float) -> None:

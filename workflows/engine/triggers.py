@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+ON_RECEIVED, LAST_NODE, RESPONSE_NODE = "onReceived", "lastNode", "responseNode"
+"""When a call is answered: at once, when the run has ended, or by a node of the run."""
+
 WEBHOOK, FORM, CHAT, SCHEDULE, POLL = "webhook", "form", "chat", "schedule", "poll"
 
 
@@ -21,3 +24,13 @@ class Listener:
     path: str = ""
     rules: tuple[Mapping[str, Any], ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a run answers to the call that started it."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    page: Mapping[str, Any] = field(default_factory=dict)  # of a form: the door draws it

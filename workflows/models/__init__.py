@@ -1,5 +1,6 @@
 """Data of the workflows room."""
 
+from workflows.models.answers import Answer, CallKey
 from workflows.models.approvals import Approval
 from workflows.models.credentials import Credential
 from workflows.models.executions import Execution
@@ -9,6 +10,8 @@ from workflows.models.variables import Remembered, Variable
 from workflows.models.workflows import Tag, Workflow, WorkflowVersion
 
 __all__ = [
+    "Answer",
+    "CallKey",
     "Approval",
     "Credential",
     "Execution",

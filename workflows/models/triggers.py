@@ -33,6 +33,13 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
         """Those whose moment came more than a minute ago, and nobody has seen to it."""
         return self.filter(test=False, due_at__lt=now - LATE)
 
+    def called(self) -> Self:
+        """Those that have an address and listen now, with what lists show of their workflows."""
+        now = timezone.now()
+        listening = models.Q(until=None) | models.Q(until__gt=now)
+        rows = self.filter(listening).exclude(path="").select_related("workflow__team")
+        return rows.defer("workflow__static_text").order_by("-pk")
+
 
 class Trigger(models.Model):
     """One way a node of a workflow starts runs: a call at a path, or moments of a clock.

@@ -7,6 +7,17 @@ from workflows.services.activating import (
     listen_again,
 )
 from workflows.services.approvals import decide_approval, expire_approvals, vet_decider
+from workflows.services.calling import (
+    LONGEST_KEY,
+    Call,
+    begin,
+    callers_secret,
+    digest_of,
+    forget_calls,
+    reply_of,
+    waited_for,
+)
+from workflows.services.caught import Caught, ready, triggers_at
 from workflows.services.claiming import claim_executions, wake_executions
 from workflows.services.clocks import coming, database_now, rules_of, zone_name, zone_of
 from workflows.services.credentials import (
@@ -53,10 +64,14 @@ from workflows.services.keeping import (
     make_room_for_files,
     open_file,
 )
+from workflows.services.listening import trigger_nodes
 from workflows.services.oauth import connect, connection, redirect_uri
 from workflows.services.previewing import forget_previews, preview_expression
+from workflows.services.quick import answer_of
+from workflows.services.resume_links import resume_token
 from workflows.services.resuming import resume_execution
 from workflows.services.running import Given, calm_collector, find_document, run_document
+from workflows.services.testing import listen_for_test, spend_test, stop_test
 from workflows.services.trying import try_credential
 from workflows.services.usage import usage_of
 from workflows.services.versions import (
@@ -67,6 +82,7 @@ from workflows.services.versions import (
     restore_version,
     save_version,
 )
+from workflows.services.waited import find_waited, go_on
 from workflows.services.workflows import (
     MOST_AT_ONCE,
     bring_back,
@@ -82,17 +98,23 @@ from workflows.services.workflows import (
 
 __all__ = [
     "COPY",
+    "Call",
+    "Caught",
     "Given",
     "Imported",
+    "LONGEST_KEY",
     "MOST_AT_ONCE",
     "Missing",
     "SAME_NAME",
     "Use",
     "VERSION",
     "activate_workflow",
+    "answer_of",
     "archive_workflow",
+    "begin",
     "bring_back",
     "calm_collector",
+    "callers_secret",
     "cancel_execution",
     "change_credential",
     "change_workflow",
@@ -112,6 +134,7 @@ __all__ = [
     "delete_too_large",
     "delete_workflow",
     "diff_versions",
+    "digest_of",
     "execution_canceled",
     "executions_returned",
     "expire_approvals",
@@ -124,10 +147,14 @@ __all__ = [
     "find_step",
     "find_team",
     "find_version",
+    "find_waited",
     "find_workflow",
+    "forget_calls",
     "forget_previews",
+    "go_on",
     "import_workflows",
     "keep_execution",
+    "listen_for_test",
     "make_room_for_files",
     "keep_time",
     "missing_credentials",
@@ -137,12 +164,15 @@ __all__ = [
     "preview_expression",
     "read_items",
     "read_workflows",
+    "ready",
     "redirect_uri",
     "relabeled",
     "listen_again",
     "rename_workflow",
+    "reply_of",
     "restore_version",
     "resume_execution",
+    "resume_token",
     "retry_execution",
     "rules_of",
     "run_again",
@@ -151,13 +181,18 @@ __all__ = [
     "run_here",
     "save_version",
     "share_credential",
+    "spend_test",
     "start_execution",
+    "stop_test",
     "tag_workflow",
+    "trigger_nodes",
+    "triggers_at",
     "usage_of",
     "vet_decider",
     "try_credential",
     "uses_of",
     "wait_for_execution",
+    "waited_for",
     "wake_executions",
     "zone_name",
     "zone_of",

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ from workflows.models import Execution, KeptSteps, Workflow, WorkflowVersion
 from workflows.models.executions import CANCELED, OPEN, PRODUCTION, SUCCESS, TEST
 from workflows.n8n.findings import storable
 from workflows.reach import DEEPEST, trigger_of
+from workflows.services.answers import respond_to_call
 from workflows.services.approvals import withdraw_approvals
 from workflows.services.checkpoints import LARGEST_DATA, Checkpoints, LeaseLost
 from workflows.services.figures import add_figures, all_figures, figures_of
@@ -39,6 +41,7 @@ from workflows.services.lending import lender
 from workflows.services.looking import looked, looks
 from workflows.services.memories import WorkflowMemory
 from workflows.services.parking import park_execution
+from workflows.services.resume_links import resume_addresses
 from workflows.services.running import TEAM, Given, find_of_team, run_document
 from workflows.services.statics import static_of
 
@@ -298,6 +301,7 @@ async def run_execution(lease: Lease[Execution], *, timezone: str = "", limit: f
                 memories=WorkflowMemory(execution.workflow_id),
                 find=partial(find_of_team, execution.team_id),
                 begin=partial(_begin, execution),
+                respond=partial(respond_to_call, execution),
                 on_taken=progress.on_taken,
                 on_start=progress.on_start,
                 on_step=progress.on_look if look else progress.on_step,
@@ -325,14 +329,10 @@ def _given(execution: Execution, saved: Saved, look: bool, **how: Any) -> Given:
         until=execution.start_node if look else execution.until_node,
         pins=execution.pins,
         **how,
-        execution={"id": str(execution.pk)},
         mode=execution.mode,
         depth=execution.depth,
-        workflow={"id": str(execution.workflow_id), "name": execution.workflow.name},
         saved=saved,
         static=static_of(execution),
-        run_key=_key(execution),
-        owner=f"{TEAM}{execution.team_id}",
         **_allowed(execution),
     )
 
@@ -347,9 +347,9 @@ async def _begin(parent: Execution, workflow: int, items: Items, *, key: str) ->
         raise NodeError("The workflow to start has just been deleted.") from None
 
 
-def _key(execution: Execution) -> str:
-    """Return what tells this execution from every other, here and elsewhere, try after try."""
-    which = f"{execution.pk} {execution.created_at.isoformat()}"
+def key_of(pk: int, created_at: datetime) -> str:
+    """Return what tells an execution from every other, here and elsewhere, try after try."""
+    which = f"{pk} {created_at.isoformat()}"
     return salted_hmac("workflows.execution", which, algorithm="sha256").hexdigest()[:32]
 
 
@@ -366,8 +366,16 @@ def _stored(execution: Execution) -> int:
 
 
 def _allowed(execution: Execution) -> dict[str, Any]:
-    """Return what an administrator lets the workflows of this team use."""
+    """Return what a run knows of itself, and what an administrator lets its team use."""
     return {
+        "run_key": key_of(execution.pk, execution.created_at),
+        "owner": f"{TEAM}{execution.team_id}",
+        "execution": {"id": str(execution.pk), **resume_addresses(execution)},
+        "workflow": {
+            "id": str(execution.workflow_id),
+            "name": execution.workflow.name,
+            "active": execution.mode == PRODUCTION,
+        },
         "vars": variables_of(execution.team_id),
         "env": environment(),
         "python": python_for(execution.team.name),

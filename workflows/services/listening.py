@@ -17,8 +17,10 @@ from workflows.engine.scripts import Scope
 from workflows.engine.triggers import Listener
 from workflows.models import Trigger, Workflow, WorkflowVersion
 from workflows.models.triggers import LONGEST_PATH
+from workflows.nodes.hooks.fields import CREDENTIALS
 from workflows.scripts.session import Session
 from workflows.services.clocks import ZONE
+from workflows.services.credentials import find_credential
 from workflows.services.linting import kinds
 from workflows.services.running import TEAM
 
@@ -42,6 +44,7 @@ def triggers_of(workflow: Workflow, version: WorkflowVersion) -> list[Trigger]:
             said = f"{error.message} {error.description}".strip()
             raise Conflict(f"{spec.name}: {said}", {"node": spec.name}) from error
         for one in listeners:
+            _demand_credential(workflow, spec, one.options.get("guard", {}))
             if len(one.path) > LONGEST_PATH:
                 raise Conflict(f"{spec.name}: a path of at most {LONGEST_PATH} characters.")
             found.append(
@@ -52,6 +55,20 @@ def triggers_of(workflow: Workflow, version: WorkflowVersion) -> list[Trigger]:
                 )
             )  # fmt: skip
     return found
+
+
+def _demand_credential(workflow: Workflow, spec: NodeSpec, guard: Mapping[str, Any]) -> None:
+    """Refuse a trigger whose callers would be checked by a credential that is not there."""
+    if "credential" not in guard:
+        return
+    kind, reference = CREDENTIALS[guard["kind"]], guard["credential"]
+    if find_credential(workflow.team_id, kind, reference) is None:
+        called = reference.get("name") or reference.get("id")
+        raise Conflict(
+            f"{spec.name}: the credential {called!r} of the type {kind} is not there. Make it "
+            "under Credentials, or choose another at the node.",
+            {"node": spec.name},
+        )
 
 
 def trigger_nodes(document: Document) -> Iterator[tuple[NodeSpec, type[Node]]]:

@@ -18,7 +18,15 @@ from workflows.engine.driver import Saved
 from workflows.engine.items import Items
 from workflows.execute import Order, Outcome, execute, static_of
 from workflows.n8n.reading import read_one
-from workflows.reach import Begin, Credentials, Found, Reach, no_credentials
+from workflows.reach import (
+    Begin,
+    Credentials,
+    Found,
+    Reach,
+    Responder,
+    no_credentials,
+    nobody,
+)
 from workflows.remembering import Memories, ProcessMemory
 from workflows.scripts.session import Session
 from workflows.services.finding import find_in_team, find_workflow
@@ -61,13 +69,15 @@ async def run_document(
     memories: Memories | None = None,
     find: Callable[[str], Found] | None = None,
     begin: Begin | None = None,
+    respond: Responder = nobody,
     **hooks: Any,
 ) -> Outcome:
     """Run a document to its end; what goes wrong in it is told by the outcome.
 
     Without `files` what it makes is deleted at the end. `find` gives the workflows it may run
     inside itself; any workflow and any file when it is left out. `begin` starts those it does not
-    wait for; without it they run here beside it, and it ends with them. `hooks`: see `execute`.
+    wait for; without it they run here beside it, and it ends with them. `respond` answers the call
+    that started it. `hooks`: see `execute`.
     """
     blobs = files or Binaries(settings.VAR / "binary", owner=LOOSE, run=secrets.token_hex(8))
     scripts = Session(owner=given.owner)
@@ -86,6 +96,7 @@ async def run_document(
         run_key=given.run_key,
         depth=given.depth,
         begin=begin,
+        respond=respond,
     )
     try:
         outcome = await execute(_order(document, given), scripts, reach, **hooks)

@@ -13,6 +13,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.addresses import Allowed, allowed
 from workflows import services
 from workflows.models import Execution, Workflow
+from workflows.tests.calls import active, call, calls  # noqa: F401  (fixtures)
 
 
 def written(name: str = "Tides", *nodes: dict[str, Any], **more: Any) -> str:

@@ -275,4 +275,8 @@ def test_the_command_says_how_many_and_where_the_key_is(key_file, oak):
 
 def test_every_encrypted_column_is_known(db):
     found = [f"{model._meta.label}.{field.name}" for model, field in secrets.secret_fields()]
-    assert found == ["agents.Agent.api_key"]
+    assert found == [
+        "agents.Agent.api_key",
+        "workflows.Credential.values_text",
+        "workflows.Credential.token_text",
+    ]

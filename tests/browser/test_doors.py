@@ -91,7 +91,7 @@ def test_a_stranger_talks_with_a_workflow(open_page):
 def test_somebody_who_builds_listens_for_a_test_call(open_page, home):
     seen = open_page("/workflows/import/")
     page = seen.page
-    paste(seen, line("Tides", hook("tides", responseMode="lastNode"), sets(seen="yes")))
+    paste(seen, line("Called tides", hook("tides", responseMode="lastNode"), sets(seen="yes")))
     page.get_by_role("button", name="Listen for a test call").click()
     expect(page.locator("#addresses")).to_contain_text("for one test call")
     assert seen.flaws("listening") == []

@@ -62,7 +62,8 @@ def test_the_sign_in_page_is_clean_in_every_look(open_page):
 def test_the_api_browser_works_offline_inside_the_shell(open_page):
     seen = open_page("/api/v1/docs/")
     seen.page.get_by_text("/api/v1/agents/", exact=False).first.wait_for()
-    seen.page.get_by_text("/api/v1/calls/", exact=True).nth(1).click()
+    # Of a long list only what is in sight is there.
+    seen.page.locator(".opblock-summary-path").first.click()
     seen.page.locator(".opblock.is-open .highlight-code").first.wait_for()
     # Swagger UI's own inside is its makers' business; the shell around it is ours.
     assert seen.flaws("docs", without="#swagger-ui") == []

@@ -42,10 +42,10 @@ def keep(home, tmp_path_factory):
 def test_schedules_show_what_comes_next_and_what_ran(open_page, keep):
     keep("Newsletter of the harbour", WEEKLY, node("End", "noOp"), timezone="Europe/Berlin")
     fails = code("Pick", "throw new Error('There is no tide table.')")
-    address = keep("Tides", EVERY, fails, node("Heard", "errorTrigger"))
+    address = keep("Watched tides", EVERY, fails, node("Heard", "errorTrigger"))
     seen = open_page("/schedules/")
     page = seen.page
-    row = page.locator("#rows tr", has_text="Tides")
+    row = page.locator("#rows tr", has_text="Watched tides")
     expect(row).to_contain_text("Every 5 seconds")
     expect(row).to_contain_text("Failed", timeout=30000)
     letter = page.locator("#rows tr", has_text="Newsletter")
@@ -57,10 +57,10 @@ def test_schedules_show_what_comes_next_and_what_ran(open_page, keep):
     expect(page.locator("#clocks")).to_be_hidden()
     assert seen.flaws("workflow-stopped") == []
     page.goto("/schedules/")
-    expect(page.locator("#rows tr", has_text="Tides")).to_have_count(0)
+    expect(page.locator("#rows tr", has_text="Watched tides")).to_have_count(0)
     assert seen.flaws("schedules") == []
     page.goto("/executions/?state=error")
-    page.locator("#rows a", has_text="Tides").first.click()
+    page.locator("#rows a", has_text="Watched tides").first.click()
     page.get_by_role("link", name="error workflow").click()
     expect(page.locator("main")).to_contain_text("about the failed")
     assert seen.flaws("execution-of-an-error") == []

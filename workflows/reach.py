@@ -20,6 +20,7 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
 from workflows.engine.node import Context
 from workflows.engine.scripts import CodeResult, Scripts
+from workflows.engine.tables import NoTables, Tables
 from workflows.engine.triggers import Reply
 from workflows.execute import Order, Outcome, execute, static_of
 from workflows.remembering import Memories
@@ -166,6 +167,7 @@ class Reach:
         blobs: Blobs,
         memories: Memories,
         credentials: Credentials = no_credentials,
+        tables: Tables | None = None,
         timezone: str = "UTC",
         file_roots: Sequence[str] = (),
         own_folders: Sequence[str] = (),
@@ -187,6 +189,7 @@ class Reach:
         self.recall, self.remember = memories.recall, memories.remember
         self.newest, self.forget = memories.newest, memories.forget
         self.credential = credentials
+        self.tables = tables or NoTables()
         self.timezone = timezone
         self.file_roots = file_roots
         self.own_folders = own_folders
@@ -273,7 +276,7 @@ class Reach:
         inner = Reach(
             scripts=self.scripts, find=self.find, blobs=self.blobs,
             memories=self.memories.of(found.pk, found.name),
-            credentials=self.credential, timezone=self.timezone,
+            credentials=self.credential, tables=self.tables, timezone=self.timezone,
             file_roots=self.file_roots, own_folders=self.own_folders,
             policy=self.policy, python=self.python,
             run_key=self._inner_key(items, parent),

@@ -32,6 +32,7 @@ from workflows.engine.run import Step
 from workflows.models import (
     Approval,
     Credential,
+    DataTable,
     Execution,
     KeptSteps,
     Pieces,
@@ -66,6 +67,7 @@ class World:
     approval: Approval
     trigger: Trigger
     credential: Credential
+    data_table: DataTable
     hook: Trigger
     variable: Variable
     discovery: Discovery
@@ -114,6 +116,9 @@ def build(people: Any, make_agent: Any) -> World:
         trigger=workflow.triggers.get(kind="schedule"),
         hook=workflow.triggers.get(kind="webhook"),
         credential=_credential(people),
+        data_table=workflows.create_data_table(
+            "Our table", {"ours": "string"}, by=SYSTEM, team=people.ours
+        ),
         variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"

@@ -12,6 +12,7 @@ from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.parameters import Field, templates
 from workflows.engine.scripts import CodeResult, Column, Scope, Scripts
+from workflows.engine.tables import Tables
 from workflows.engine.triggers import Listener, Reply
 from workflows.engine.values import UNDEFINED
 
@@ -41,6 +42,7 @@ class Outside(Protocol):
     python: bool  # whether Python code may run
     run_key: str  # the same whenever this run is gone through again, and no other run's
     bounds: Bounds  # how much one run of a node may make
+    tables: Tables  # the data tables of the team the run belongs to
 
     async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
         """Store bytes; returns the record that goes into an item's `binary`."""

@@ -44,6 +44,7 @@ from workflows.services.parking import park_execution
 from workflows.services.resume_links import resume_addresses
 from workflows.services.running import TEAM, Given, find_of_team, run_document
 from workflows.services.statics import static_of
+from workflows.services.tables import TeamTables
 
 TELL_EVERY = 0.5
 """Seconds between two writes of how far a run is."""
@@ -380,6 +381,7 @@ def _allowed(execution: Execution) -> dict[str, Any]:
         "env": environment(),
         "python": python_for(execution.team.name),
         "credentials": lender(execution.team_id),
+        "tables": TeamTables(execution.team_id),
     }
 
 

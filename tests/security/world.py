@@ -116,9 +116,7 @@ def build(people: Any, make_agent: Any) -> World:
         trigger=workflow.triggers.get(kind="schedule"),
         hook=workflow.triggers.get(kind="webhook"),
         credential=_credential(people),
-        data_table=workflows.create_data_table(
-            "Our table", {"ours": "string"}, by=SYSTEM, team=people.ours
-        ),
+        data_table=_data_table(people),
         variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
         job=ModelJob.objects.create(
             agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
@@ -175,6 +173,12 @@ def _credential(people: Any) -> Credential:
         "httpHeaderAuth", "Our credential", values, by=SYSTEM, team=people.ours,
         hosts=["ours.example"], ref="our-ref",
     )  # fmt: skip
+
+
+def _data_table(people: Any) -> DataTable:
+    """Return a data table without rows."""
+    columns = {"ours": "string"}
+    return workflows.create_data_table("Our table", columns, by=SYSTEM, team=people.ours)
 
 
 def _workflow(people: Any) -> Workflow:

@@ -55,6 +55,7 @@ class Given:
     env: Mapping[str, str] = field(default_factory=dict)
     static: dict[str, dict[str, Any]] | None = None  # the document's own where there is none
     python: bool = False
+    commands: bool = False
     credentials: Credentials = no_credentials
     tables: Tables = field(default_factory=NoTables)
     run_key: str = ""  # the same for every try of one execution
@@ -96,6 +97,7 @@ async def run_document(
         policy=await sync_to_async(policy)(),
         bounds=await sync_to_async(bounds)(),
         python=given.python,
+        commands=given.commands,
         run_key=given.run_key,
         depth=given.depth,
         begin=begin,

@@ -118,9 +118,7 @@ def build(people: Any, make_agent: Any) -> World:
         credential=_credential(people),
         data_table=_data_table(people),
         variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
-        job=ModelJob.objects.create(
-            agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
-        ),
+        job=_job(agent),
         attachment=task.attachments.get(),
         artifact=task.artifacts.get(),
         discovery=services.start_discovery(["10.7.7.7"], by=SYSTEM),
@@ -164,6 +162,11 @@ def _task(people: Any, project: Project) -> Task:
         task=task, name="result", version=1, media_type="text/markdown", content="Our result"
     )
     return task
+
+
+def _job(agent: Agent) -> ModelJob:
+    """Return a job at a host."""
+    return ModelJob.objects.create(agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b")
 
 
 def _credential(people: Any) -> Credential:

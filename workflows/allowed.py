@@ -36,6 +36,13 @@ tunables.declare(
         "Python, in a process of its own.",
     ),
     tunables.Tunable(
+        "workflow_command_teams",
+        "",
+        "Teams whose workflows may run commands",
+        "Names of teams, with commas between them; empty: none. Commands run as the user WHOOSH "
+        "runs as, and can read what it can, its secret files included.",
+    ),
+    tunables.Tunable(
         "workflow_items",
         Bounds.items,
         "Items of a node",
@@ -97,6 +104,11 @@ def environment() -> Mapping[str, str]:
 def python_for(team: str) -> bool:
     """Say whether the Code nodes of a team (by name) may run Python."""
     return team in _names("workflow_python_teams")
+
+
+def commands_for(team: str) -> bool:
+    """Say whether the workflows of a team (by name) may run commands of the system."""
+    return team in _names("workflow_command_teams")
 
 
 def variables_of(team_id: int) -> Mapping[str, str]:

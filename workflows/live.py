@@ -3,9 +3,9 @@
 from whoosh_site.core import live
 from whoosh_site.core.live import topics
 from whoosh_site.core.models.people import User
-from workflows.models import Approval, Credential, Execution, Workflow
+from workflows.models import Approval, Credential, DataTable, Execution, Workflow
 
-topics.declare_lists("workflows", "executions", "approvals", "credentials")
+topics.declare_lists("workflows", "executions", "approvals", "credentials", "data-tables")
 
 
 def tell(workflow: Workflow) -> None:
@@ -27,6 +27,23 @@ def tell_credential(credential: Credential) -> None:
     """Let the lists that show this credential know that it changed."""
     teams = [credential.team_id, *credential.shared_with.values_list("pk", flat=True)]
     live.announce("credentials", f"credential:{credential.pk}", teams=teams)
+
+
+def tell_table(table: DataTable) -> None:
+    """Let the pages that show this data table know that it changed."""
+    live.announce("data-tables", f"data-table:{table.pk}", teams=[table.team_id])
+
+
+@topics.topics.add
+class DataTableTopic(topics.Topic):
+    """One data table's page."""
+
+    key = "data-table"
+
+    @classmethod
+    def visible(cls, user: User, pk: int) -> bool:
+        """As the page itself."""
+        return DataTable.objects.visible_to(user).filter(pk=pk).exists()
 
 
 @topics.topics.add

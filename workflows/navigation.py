@@ -9,4 +9,5 @@ declare(
     Entry(7, "Schedules", "schedules", "calendar-time"),
     Entry(8, "Approvals", "approvals", "circle-check"),
     Entry(9, "Credentials", "credentials", "key"),
+    Entry(9, "Data tables", "data-tables", "table"),
 )

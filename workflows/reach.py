@@ -19,10 +19,12 @@ from workflows.engine.document import Document
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Items
 from workflows.engine.node import Context
-from workflows.engine.scripts import CodeResult, Scripts
+from workflows.engine.scripts import CodeResult, Ran, Scripts
+from workflows.engine.tables import NoTables, Tables
 from workflows.engine.triggers import Reply
 from workflows.execute import Order, Outcome, execute, static_of
 from workflows.remembering import Memories
+from workflows.scripts.command import run_command
 from workflows.scripts.python import run_python
 from workflows.scripts.sql import run_sql
 
@@ -166,11 +168,13 @@ class Reach:
         blobs: Blobs,
         memories: Memories,
         credentials: Credentials = no_credentials,
+        tables: Tables | None = None,
         timezone: str = "UTC",
         file_roots: Sequence[str] = (),
         own_folders: Sequence[str] = (),
         policy: Policy = PUBLIC,
         python: bool = False,
+        commands: bool = False,
         run_key: str = "",
         depth: int = 0,
         begin: Begin | None = None,
@@ -187,11 +191,13 @@ class Reach:
         self.recall, self.remember = memories.recall, memories.remember
         self.newest, self.forget = memories.newest, memories.forget
         self.credential = credentials
+        self.tables = tables or NoTables()
         self.timezone = timezone
         self.file_roots = file_roots
         self.own_folders = own_folders
         self.policy = policy
         self.python = python
+        self.commands = commands
         self.run_key = run_key or secrets.token_hex(16)
         self.depth = depth
         self.begin = begin
@@ -233,6 +239,15 @@ class Reach:
             )
         return await run_python(source, items, each=each)
 
+    async def run_command(self, command: str) -> Ran:
+        """Run a command of the system, where an administrator allows the team to."""
+        if not self.commands:
+            raise NodeError(
+                "Commands are off for this team.",
+                description="An administrator can name it in the setting workflow_command_teams.",
+            )
+        return await run_command(command)
+
     async def run_sql(
         self, query: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
     ) -> list[dict[str, Any]]:
@@ -273,9 +288,9 @@ class Reach:
         inner = Reach(
             scripts=self.scripts, find=self.find, blobs=self.blobs,
             memories=self.memories.of(found.pk, found.name),
-            credentials=self.credential, timezone=self.timezone,
+            credentials=self.credential, tables=self.tables, timezone=self.timezone,
             file_roots=self.file_roots, own_folders=self.own_folders,
-            policy=self.policy, python=self.python,
+            policy=self.policy, python=self.python, commands=self.commands,
             run_key=self._inner_key(items, parent),
             depth=self.depth + 1, begin=self.begin, aside=self.aside, bounds=self.bounds,
         )  # fmt: skip

@@ -11,6 +11,7 @@ from workflows import (
     views_forms,
     views_hooks,
     views_schedules,
+    views_tables,
 )
 
 ONE = r"^workflows/(?P<pk>\d{1,18})/"
@@ -57,6 +58,9 @@ urlpatterns = [
         views_executions.execution_deed,
         name="execution-deed",
     ),
+    path("data-tables/", views_tables.data_table_list, name="data-tables"),
+    path("data-tables/<int:pk>/", views_tables.data_table_detail, name="data-table"),
+    path("data-tables/<int:pk>/delete/", views_tables.delete_data_table, name="delete-data-table"),
     path("credentials/", views_credentials.credential_list, name="credentials"),
     path("credentials/new/", views_credentials.new_credential, name="new-credential"),
     path("credentials/oauth2/callback/", views_credentials.oauth2_callback, name="oauth2-callback"),

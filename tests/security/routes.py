@@ -44,6 +44,7 @@ OURS: dict[str, tuple[Callable[[World], object], object]] = {
     "approval/{object_id}": (lambda w: w.approval.pk, 987654),
     "execution/{object_id}": (lambda w: w.execution.pk, 987654),
     "credentials/{pk}": (lambda w: w.credential.pk, 987654),
+    "data-tables/{pk}": (lambda w: w.data_table.pk, 987654),
     "credential/{object_id}": (lambda w: w.credential.pk, 987654),
     "variable/{object_id}": (lambda w: w.variable.pk, 987654),
     "workflow/{object_id}": (lambda w: w.workflow.pk, 987654),

@@ -32,6 +32,7 @@ from workflows.engine.run import Step
 from workflows.models import (
     Approval,
     Credential,
+    DataTable,
     Execution,
     KeptSteps,
     Pieces,
@@ -66,6 +67,7 @@ class World:
     approval: Approval
     trigger: Trigger
     credential: Credential
+    data_table: DataTable
     hook: Trigger
     variable: Variable
     discovery: Discovery
@@ -114,10 +116,9 @@ def build(people: Any, make_agent: Any) -> World:
         trigger=workflow.triggers.get(kind="schedule"),
         hook=workflow.triggers.get(kind="webhook"),
         credential=_credential(people),
+        data_table=_data_table(people),
         variable=Variable.objects.create(team=people.ours, name="our_variable", value="ours"),
-        job=ModelJob.objects.create(
-            agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b"
-        ),
+        job=_job(agent),
         attachment=task.attachments.get(),
         artifact=task.artifacts.get(),
         discovery=services.start_discovery(["10.7.7.7"], by=SYSTEM),
@@ -163,6 +164,11 @@ def _task(people: Any, project: Project) -> Task:
     return task
 
 
+def _job(agent: Agent) -> ModelJob:
+    """Return a job at a host."""
+    return ModelJob.objects.create(agent=agent, verb=ModelJob.Verb.LOAD, model_name="ours-model:8b")
+
+
 def _credential(people: Any) -> Credential:
     """Return a credential for a host of ours."""
     values = {"name": "X-Key", "value": CANARY}
@@ -170,6 +176,12 @@ def _credential(people: Any) -> Credential:
         "httpHeaderAuth", "Our credential", values, by=SYSTEM, team=people.ours,
         hosts=["ours.example"], ref="our-ref",
     )  # fmt: skip
+
+
+def _data_table(people: Any) -> DataTable:
+    """Return a data table without rows."""
+    columns = {"ours": "string"}
+    return workflows.create_data_table("Our table", columns, by=SYSTEM, team=people.ours)
 
 
 def _workflow(people: Any) -> Workflow:

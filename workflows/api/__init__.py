@@ -2,6 +2,7 @@
 
 from workflows.api.approvals import ApprovalViewSet
 from workflows.api.credentials import CredentialTypeViewSet, CredentialViewSet
+from workflows.api.data_tables import DataTableViewSet
 from workflows.api.executions import ExecutionViewSet
 from workflows.api.schedules import ScheduleViewSet
 from workflows.api.webhooks import WebhookViewSet
@@ -11,6 +12,7 @@ __all__ = [
     "ApprovalViewSet",
     "CredentialTypeViewSet",
     "CredentialViewSet",
+    "DataTableViewSet",
     "ExecutionViewSet",
     "ScheduleViewSet",
     "WebhookViewSet",

@@ -11,7 +11,8 @@ from workflows.engine.document import CONTINUE, OUTPUT, NodeSpec
 from workflows.engine.errors import NodeError
 from workflows.engine.items import Item, Items, Outputs
 from workflows.engine.parameters import Field, templates
-from workflows.engine.scripts import CodeResult, Column, Scope, Scripts
+from workflows.engine.scripts import CodeResult, Column, Ran, Scope, Scripts
+from workflows.engine.tables import Tables
 from workflows.engine.triggers import Listener, Reply
 from workflows.engine.values import UNDEFINED
 
@@ -41,6 +42,7 @@ class Outside(Protocol):
     python: bool  # whether Python code may run
     run_key: str  # the same whenever this run is gone through again, and no other run's
     bounds: Bounds  # how much one run of a node may make
+    tables: Tables  # the data tables of the team the run belongs to
 
     async def keep(self, data: bytes, *, mime: str, name: str = "") -> dict[str, Any]:
         """Store bytes; returns the record that goes into an item's `binary`."""
@@ -66,6 +68,10 @@ class Outside(Protocol):
 
     async def run_python(self, source: str, items: Items, *, each: bool) -> CodeResult:
         """Run Python in its own confined process."""
+        ...
+
+    async def run_command(self, command: str) -> Ran:
+        """Run a command of the system in its own process, where an administrator allows it."""
         ...
 
     async def run_sql(

@@ -75,6 +75,15 @@ class Column:
     swallowed: Mapping[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What a command of the system left: its exit code and what it wrote."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
 @dataclass
 class CodeResult:
     """What a piece of code gave back.

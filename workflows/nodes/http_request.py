@@ -1,7 +1,6 @@
 """HTTP Request: calls an address, once for each item."""
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -19,6 +18,7 @@ from workflows.nodes.web.making import ACCEPT, Taking, whole
 from workflows.nodes.web.pages import Pages, Taken
 from workflows.nodes.web.parameters import NEW, OLD
 from workflows.nodes.web.request import Request
+from workflows.nodes.web.service import step_key
 from workflows.nodes.web.signing import Signer, signer_of
 
 AT_ONCE = 20
@@ -169,7 +169,7 @@ async def _items(context: Context, index: int, one: Item, sender: Sender) -> Ite
     async def send(page: Request, number: int) -> Got:
         if paged:
             sender.gates.taken.page()
-        key = _step_key(context, index, number) if keyed else ""
+        key = step_key(context, index, number) if keyed else ""
         sent = Sent(page, key, paged=paged)
         return await sender.send(sent, taking)
 
@@ -215,13 +215,6 @@ async def _sent(context: Context, sent: Sent, taking: Taking, gates: Gates) -> G
         failure = NodeError(error.message)
         failure.extra = {"name": "NodeApiError"}
         raise failure from error
-
-
-def _step_key(context: Context, index: int, number: int) -> str:
-    """Return a key that is the same whenever this request of this step is repeated."""
-    place = context.first_index + index
-    parts = (context.outside.run_key, context.node.name, context.run_index, place, number)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def _told(error: NodeError) -> dict[str, Any]:

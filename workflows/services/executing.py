@@ -19,7 +19,7 @@ from whoosh_site.core.actor import SYSTEM, Actor
 from whoosh_site.core.errors import BadInput, Conflict, WhooshError
 from whoosh_site.core.leases import QUARANTINED, Lease
 from whoosh_site.core.permissions import demand
-from workflows.allowed import environment, python_for, variables_of
+from workflows.allowed import commands_for, environment, python_for, variables_of
 from workflows.binary import Binaries
 from workflows.engine.driver import Saved
 from workflows.engine.errors import NodeError
@@ -44,6 +44,7 @@ from workflows.services.parking import park_execution
 from workflows.services.resume_links import resume_addresses
 from workflows.services.running import TEAM, Given, find_of_team, run_document
 from workflows.services.statics import static_of
+from workflows.services.tables import TeamTables
 
 TELL_EVERY = 0.5
 """Seconds between two writes of how far a run is."""
@@ -379,7 +380,9 @@ def _allowed(execution: Execution) -> dict[str, Any]:
         "vars": variables_of(execution.team_id),
         "env": environment(),
         "python": python_for(execution.team.name),
+        "commands": commands_for(execution.team.name),
         "credentials": lender(execution.team_id),
+        "tables": TeamTables(execution.team_id),
     }
 
 

@@ -16,6 +16,7 @@ from workflows.binary import Binaries
 from workflows.engine.document import Document
 from workflows.engine.driver import Saved
 from workflows.engine.items import Items
+from workflows.engine.tables import NoTables, Tables
 from workflows.execute import Order, Outcome, execute, static_of
 from workflows.n8n.reading import read_one
 from workflows.reach import (
@@ -54,7 +55,9 @@ class Given:
     env: Mapping[str, str] = field(default_factory=dict)
     static: dict[str, dict[str, Any]] | None = None  # the document's own where there is none
     python: bool = False
+    commands: bool = False
     credentials: Credentials = no_credentials
+    tables: Tables = field(default_factory=NoTables)
     run_key: str = ""  # the same for every try of one execution
     mode: str = "test"  # or production
     depth: int = 0  # how many workflows it runs inside of
@@ -87,12 +90,14 @@ async def run_document(
         blobs=blobs,
         memories=memories or _memories.of(None, document.id or document.name),
         credentials=given.credentials,
+        tables=given.tables,
         timezone=given.timezone or settings.TIME_ZONE,
         file_roots=settings.FILE_ROOTS,
         own_folders=[str(settings.VAR), str(settings.ROOT)],
         policy=await sync_to_async(policy)(),
         bounds=await sync_to_async(bounds)(),
         python=given.python,
+        commands=given.commands,
         run_key=given.run_key,
         depth=given.depth,
         begin=begin,

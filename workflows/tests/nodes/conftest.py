@@ -14,6 +14,7 @@ from workflows.engine.items import Item, Outputs, arriving
 from workflows.engine.node import Context, Node
 from workflows.engine.parameters import filled
 from workflows.engine.scripts import NoScripts, Scope
+from workflows.engine.tables import NoTables
 
 
 class Memory:
@@ -25,6 +26,7 @@ class Memory:
     python = False
     run_key = "run 7"
     bounds = Bounds()
+    tables = NoTables()
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}

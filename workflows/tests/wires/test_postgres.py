@@ -120,5 +120,6 @@ def test_a_failure_undoes_all_unless_each_is_by_itself(table):
 def test_unknown_columns_and_tables_are_named(table, ask, postgres):
     assert "has no column 'nope'" in table("insert", "return [{json: {nope: 1}}]", **MAPPED).error
     parameters = {"operation": "insert", "table": "gone"} | MAPPED
-    done = ask("postgres", "postgres", postgres, parameters, version=2.5)
+    script = "return [{json: {a: 1}}]"
+    done = ask("postgres", "postgres", postgres, parameters, version=2.5, script=script)
     assert "there is no public.gone" in done.error

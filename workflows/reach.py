@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 
 from asgiref.sync import sync_to_async
 
+from whoosh_site.core import sockets
 from whoosh_site.core.addresses import Policy, public_only
 from whoosh_site.core.errors import WhooshError
 from whoosh_site.core.http import Answer, Door
@@ -225,6 +227,20 @@ class Reach:
                 yield answer
         except WhooshError as error:
             raise NodeError(str(error)) from error
+
+    async def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        """Return the addresses of a host that may be connected to; NodeError when none may."""
+        try:
+            return await sockets.addresses(host, port, self.policy)
+        except WhooshError as error:
+            raise NodeError(error.message) from error
+
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """Return a connected socket; NodeError when the address is refused or nobody answers."""
+        try:
+            return await sockets.connect(host, port, self.policy)
+        except WhooshError as error:
+            raise NodeError(error.message) from error
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

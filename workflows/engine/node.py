@@ -1,5 +1,6 @@
 """What a node type is, and what it may see and do while it runs."""
 
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,20 @@ class Outside(Protocol):
 
     def http(self, method: str, url: str, **options: Any) -> AbstractAsyncContextManager[Answer]:
         """Open one request through the address policy; options as `core.http.Door.stream`."""
+        ...
+
+    async def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        """Return the IP addresses the policy lets pass, for a library that connects by itself.
+
+        It must connect to one of these, and look no name up again; NodeError when none passes.
+        """
+        ...
+
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """Return a connected, non-blocking socket; NodeError when refused or unreachable.
+
+        For all that is no HTTP. Who takes it closes it.
+        """
         ...
 
     async def run_workflow(

@@ -4,7 +4,6 @@ The address is resolved once, asked of the policy, and connected to by its numbe
 """
 
 import imaplib
-import ipaddress
 import smtplib
 import socket
 import ssl
@@ -12,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from whoosh_site.core.addresses import Policy
+from whoosh_site.core.errors import Refused
+from whoosh_site.core.sockets import passed
 from workflows.credentials.base import Server
 
 SECONDS = 10.0
@@ -21,8 +22,11 @@ def sign_in(server: Server, policy: Policy) -> str:
     """Sign in and leave again; returns what is wrong, or nothing."""
     where = f"{server.host}:{server.port}"
     try:
-        ip, why = _vetted(server, policy)
-        return why or _KINDS[server.protocol](server, ip)
+        found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+        ip = passed(server.host, server.port, found, policy)[0]
+        return _KINDS[server.protocol](server, ip)
+    except Refused as error:
+        return error.message
     except socket.gaierror:
         return f"The name {server.host} does not exist."
     except ssl.SSLError as error:
@@ -39,18 +43,6 @@ def _words(error: Exception) -> str:
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         return f"{error.smtp_code} {text}"
     return " ".join(str(error).split())[:300]
-
-
-def _vetted(server: Server, policy: Policy) -> tuple[str, str]:
-    """Return an address the policy allows; else why not."""
-    why = ""
-    for *_, address in socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM):
-        ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
-        said = policy(server.host, ip, server.port)
-        if said is None:
-            return str(ip), ""
-        why = f"Refused: {said}"
-    return "", why
 
 
 def _socket(server: Server, ip: str, *, tls: bool) -> socket.socket:

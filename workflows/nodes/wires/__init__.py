@@ -1,0 +1,1 @@
+"""What the nodes share that reach servers by the servers' own protocols."""

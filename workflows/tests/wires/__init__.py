@@ -1,0 +1,1 @@
+"""Nodes that reach servers by their own protocols, driven by whole runs against real servers."""

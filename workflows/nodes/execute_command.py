@@ -15,7 +15,7 @@ class ExecuteCommand(Node):
     key = "n8n-nodes-base.executeCommand"
     label = "Execute Command"
     group = "Core"
-    icon = "terminal"
+    icon = "code"
     hint = "Runs as the user WHOOSH runs as; the setting workflow_command_teams names who may"
     reaches_out = True
     fields = (

@@ -62,7 +62,7 @@ class GraphQL(Node):
     key = "n8n-nodes-base.graphql"
     label = "GraphQL"
     group = "Core"
-    icon = "affiliate"
+    icon = "world"
     versions = (1, 1.1)
     reaches_out = True
     fields = FIELDS

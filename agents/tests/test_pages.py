@@ -213,7 +213,7 @@ def test_a_fragment_is_a_part_of_its_page(page, oak, record, people):
 
 CEILINGS = {
     "/agents/": 12, "/agents/{agent}/": 14, "/agents/matrix/": 9, "/models/": 11,
-    "/models/{model}/": 9, "/calls/": 8, "/ask/": 12, "/": 32,
+    "/models/{model}/": 9, "/calls/": 8, "/ask/": 12, "/": 36,
 }  # fmt: skip
 
 

@@ -121,7 +121,9 @@ def test_a_slow_host_says_so(oak, host, check, monkeypatch):
     monkeypatch.setattr(base, "quick", lambda seconds: real(min(seconds, 0.05)))
     host.faults.add("delay", seconds=0.5)
     check(oak)
-    assert state(oak)[1] == f"{host.url} is too slow: no answer within the limit (first byte)."
+    # Both limits are the same moment here: on a busy machine either may be seen first.
+    said = f"{host.url} is too slow: no answer within the limit"
+    assert state(oak)[1] in (f"{said} (first byte).", f"{said} (total).")
 
 
 def test_what_is_no_model_host_is_offline_at_once(oak, host, check):

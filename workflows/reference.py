@@ -90,7 +90,7 @@ def _node(node: type[Node]) -> str:
 
 
 def _differing(one: Differing) -> str:
-    values = " or ".join(f"`{value}`" for value in one.values)
+    values = " or ".join(f"`{value}`" for value in one.values) or "used"
     lines = [_wrapped(f"- {said}", "  ") for said in one.how]
     return "\n".join([f"Where `{one.path}` is {values}:", "", *lines])
 

@@ -69,7 +69,7 @@ def ordeal(made: Installation, sink: Sink, dice: random.Random) -> dict[str, Any
         runs, back, struck = [], [], []
         for number in range(KILLS):
             runs += [submit(api, workflow, number * 8 + place) for place in range(8)]
-            time.sleep(dice.uniform(0.2, 2.5))
+            time.sleep(dice.uniform(0.5, 4))
             kind = dice.choice(VICTIMS)
             eventually(lambda kind=kind: strike(made, [], kind, dice), 10)
             began = time.monotonic()

@@ -40,7 +40,7 @@ class Probe:
 class Server:
     """A server that is no web server: its protocol, where it listens, how to sign in."""
 
-    protocol: str  # smtp, imap, postgres, redis
+    protocol: str  # smtp, postgres, redis
     host: str
     port: int
     user: str = ""

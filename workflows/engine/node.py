@@ -299,7 +299,10 @@ class Unsupported:
 
 @dataclass(frozen=True)
 class Differing:
-    """What a parameter value does otherwise than in n8n: told where the document is imported."""
+    """What a parameter value does otherwise than in n8n: told where the document is imported.
+
+    Without `values` any but the default is meant.
+    """
 
     path: str
     values: tuple[Any, ...]

@@ -149,7 +149,8 @@ def _declared(document: Document, spec: NodeSpec, kind: type[Node]) -> Iterator[
             yield Finding(ERROR, f"The parameter {one.path}{shown} {one.why}.", spec.name)
     for other in kind.differing:
         if (value := _used(other, spec.parameters)) is not MISSING:
-            said = f"{other.path} = {value!r} differs from n8n. {' '.join(other.how)}"
+            shown = f" = {value!r}" if other.values else ""
+            said = f"{other.path}{shown} differs from n8n. {' '.join(other.how)}"
             yield Finding(NOTE, said, spec.name)
 
 

@@ -10,7 +10,7 @@ from workflows.engine.node import Context, Node, Unsupported
 from workflows.engine.parameters import Field, choice, collection, flag, text
 from workflows.engine.triggers import CHAT, LAST_NODE, RESPONSE_NODE, Listener
 from workflows.nodes import shelf
-from workflows.nodes.hooks import listening
+from workflows.nodes.hooks import forms, listening
 
 HOSTED = "hostedChat"
 OPEN = {"public": [True]}
@@ -72,9 +72,9 @@ class ChatTrigger(Node):
             text("getStarted", "Start Conversation Button Text", "New Conversation"),
             text("subtitle", "Subtitle", "Start a chat. We're here to help you 24/7."),
             text("title", "Title", "Hi there! 👋"),
-            text("customCss", "Custom Chat Styling"),
         ),
     )
+    differing = (forms.STYLED,)
     unsupported = (
         Unsupported("authentication", ("n8nUserAuth",), "is not there; use Basic Auth"),
         Unsupported("options.allowFileUploads", (True,), "is not there"),

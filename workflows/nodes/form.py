@@ -26,6 +26,7 @@ class Form(Node):
     versions = (1, 2.3, 2.4, 2.5)
     only_first = True
     reaches_out = True
+    differing = (forms.STYLED,)
     fields: tuple[Field, ...] = (
         choice(
             "operation",

@@ -57,7 +57,6 @@ class FormTrigger(Node):
         collection(
             "options",
             "Options",
-            flag("appendAttribution", "Append Attribution", True),
             text("buttonLabel", "Button Label", "Submit"),
             text("path", "Form Path", versions=since(2.2)),
             forms.RESPONDING,
@@ -65,9 +64,9 @@ class FormTrigger(Node):
             flag("ignoreBots", "Ignore Bots"),
             text("ipWhitelist", "IP(s) Allowlist"),
             flag("useWorkflowTimezone", "Use Workflow Timezone", versions=since(2)),
-            text("customCss", "Custom Form Styling"),
         ),
     )
+    differing = (forms.STYLED,)
 
     @classmethod
     def listeners(cls, spec: NodeSpec, parameters: Mapping[str, Any]) -> Sequence[Listener]:

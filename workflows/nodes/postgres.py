@@ -10,6 +10,8 @@ from workflows.nodes.wires import rows
 from workflows.nodes.wires.postgres import Session
 from workflows.nodes.wires.reaching import place
 
+QUOTED = "treatQueryParametersInSingleQuotesAsText"
+
 
 @shelf.add
 class Postgres(Node):
@@ -28,10 +30,13 @@ class Postgres(Node):
             flag("cascade", "Cascade"),
             flag("restartSequences", "Restart Sequences"),
             number("delayClosingIdleConnection", "Delay Closing Idle Connection"),
-            flag("treatQueryParametersInSingleQuotesAsText", "Treat Query Parameters in Single Quotes as Text"),  # noqa: E501
+            flag(QUOTED, "Treat Query Parameters in Single Quotes as Text"),
         ),
     )  # fmt: skip
-    unsupported = (Unsupported("options.delayClosingIdleConnection"),)
+    unsupported = (
+        Unsupported("options.delayClosingIdleConnection"),
+        Unsupported(f"options.{QUOTED}"),
+    )
 
     async def run(self, context: Context) -> Outputs:
         """Do what the items ask for over one connection."""

@@ -119,7 +119,8 @@ class Checkpoints:
     def _write(self, pieces: Pieces) -> None:
         kept = KeptSteps(self.lease.pk)
         with transaction.atomic():
-            if not self.lease.write(nodes=self.figures()):
+            # It got on: deaths before this were not its last step's doing.
+            if not self.lease.write(nodes=self.figures(), deaths=0):
                 raise LeaseLost
             number = kept.next_number if self.number < 0 else self.number
             number = kept.add(pieces, number)

@@ -38,4 +38,4 @@ def park_execution(
     else:
         row |= parked.details
     trouble = storable(" ".join(words))
-    lease.put_back(until or NEVER, state=WAITING, trouble=trouble, parked=row, **told)
+    lease.put_back(until or NEVER, state=WAITING, trouble=trouble, parked=row, deaths=0, **told)

@@ -3,7 +3,6 @@
 The address is resolved once, asked of the policy, and connected to by its number.
 """
 
-import imaplib
 import smtplib
 import socket
 import ssl
@@ -33,7 +32,7 @@ def sign_in(server: Server, policy: Policy) -> str:
         return f"{where}: no TLS: {error.reason or error}"
     except TimeoutError:
         return f"{where}: no answer within {SECONDS:g} s."
-    except (smtplib.SMTPException, imaplib.IMAP4.error, OSError, EOFError) as error:
+    except (smtplib.SMTPException, OSError, EOFError) as error:
         return f"{where}: {_words(error)}"
 
 
@@ -70,16 +69,6 @@ def _smtp(server: Server, ip: str) -> str:
     return ""
 
 
-def _imap(server: Server, ip: str) -> str:
-    class Connected(imaplib.IMAP4):
-        def _create_socket(self, timeout: float | None) -> socket.socket:
-            return _socket(server, ip, tls=server.tls)
-
-    with Connected(server.host, server.port, timeout=SECONDS) as mail:
-        mail.login(server.user, server.password)
-    return ""
-
-
 def _postgres(server: Server, ip: str) -> str:
     import psycopg
 
@@ -109,7 +98,6 @@ def _redis(server: Server, ip: str) -> str:
 
 _KINDS: dict[str, Callable[[Server, str], str]] = {
     "smtp": _smtp,
-    "imap": _imap,
     "postgres": _postgres,
     "redis": _redis,
 }

@@ -160,3 +160,12 @@ def test_a_database_that_is_away_is_waited_for(keep, start, work, reach, site, m
     done = work(start(keep(chain("T", first, node("End", "noOp")))))
     assert (done.state, done.attempt, site.asked, left) == ("success", 1, ["/a"], [])
     assert kept(done) == ["Start", "/a", "End"]
+
+
+def test_a_run_that_got_on_is_not_to_blame_for_earlier_deaths(keep, start, reach, die_at):
+    (first,) = reach("/a")
+    execution = start(keep(chain("T", first, ASLEEP)))
+    Execution.objects.filter(pk=execution.pk).update(deaths=2)
+    die_at(execution, "Wait")
+    execution.refresh_from_db()
+    assert execution.deaths == 0

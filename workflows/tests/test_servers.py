@@ -75,22 +75,6 @@ def test_a_mail_server(password, works, tried):
     assert works or "535" in words
 
 
-@pytest.mark.parametrize(("password", "works"), [(SECRET, True), ("wrong-secret", False)])
-def test_a_mail_box(password, works, tried):
-    def imap(line: str) -> str:
-        tag, verb, *rest = line.split()
-        if verb == "CAPABILITY":
-            return f"* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n"
-        good = verb != "LOGIN" or rest[1] == f'"{SECRET}"'
-        bye = "* BYE\r\n" if verb == "LOGOUT" else ""
-        return f"{bye}{tag} {'OK done' if good else 'NO ' + ' '.join(rest)}\r\n"
-
-    with answering("* OK hello\r\n", imap) as (port, _):
-        found, words = tried("imap", port, user="ana", password=password, secure=False)
-    assert found is works
-    assert password not in words
-
-
 @pytest.mark.parametrize(("answer", "works"), [("+OK\r\n", True), ("-WRONGPASS no\r\n", False)])
 def test_a_redis(answer, works, tried):
     with answering("", lambda line: answer if line == SECRET else "") as (port, heard):
@@ -107,7 +91,7 @@ def test_a_database_that_answers(tried, settings):
     assert tried("postgres", url.port, host=url.hostname, **values) == (True, "It works.")
 
 
-@pytest.mark.parametrize("kind", ["smtp", "imap", "redis", "postgres"])
+@pytest.mark.parametrize("kind", ["smtp", "redis", "postgres"])
 def test_one_that_does_not_answer_is_told(kind, tried):
     with answering("", str) as (port, _):
         pass
@@ -117,7 +101,7 @@ def test_one_that_does_not_answer_is_told(kind, tried):
     assert SECRET not in words
 
 
-@pytest.mark.parametrize("kind", ["smtp", "imap", "redis", "postgres"])
+@pytest.mark.parametrize("kind", ["smtp", "redis", "postgres"])
 def test_c01_the_address_policy_decides(kind, tried):
     with answering("", str) as (port, heard):
         works, words = tried(kind, port, open_to=False, user="ana", password=SECRET)

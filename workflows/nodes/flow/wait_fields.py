@@ -139,7 +139,6 @@ WEBHOOK_OPTIONS = collection(
 FORM_OPTIONS = collection(
     "options", "Options",
     text("buttonLabel", "Button Label", "Submit"),
-    flag("appendAttribution", "Append Attribution", True),
     groups(
         "respondWithOptions", "Form Response",
         group(

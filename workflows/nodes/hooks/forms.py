@@ -9,6 +9,7 @@ import orjson
 
 from workflows.engine import conversion
 from workflows.engine.errors import NodeError
+from workflows.engine.node import Differing
 from workflows.engine.parameters import (
     Field,
     choice,
@@ -19,21 +20,8 @@ from workflows.engine.parameters import (
     number,
     text,
 )
+from workflows.nodes.flow.wait_fields import FORM_KINDS
 
-KINDS = {
-    "checkbox": "Checkboxes",
-    "html": "Custom HTML",
-    "date": "Date",
-    "dropdown": "Dropdown",
-    "email": "Email",
-    "file": "File",
-    "hiddenField": "Hidden Field",
-    "number": "Number",
-    "password": "Password",
-    "radio": "Radio Buttons",
-    "text": "Text",
-    "textarea": "Textarea",
-}
 LISTED = ("dropdown", "checkbox", "radio")
 MOST_FIELDS, MOST_OPTIONS = 200, 500
 RECORDED = "Your response has been recorded"
@@ -46,7 +34,7 @@ ELEMENTS = groups(
         "Values",
         text("fieldLabel", "Label"),
         text("fieldName", "Field Name", hint="The key of the answer; the label where it is empty."),
-        choice("fieldType", "Element Type", KINDS, "text"),
+        choice("fieldType", "Element Type", FORM_KINDS, "text"),
         text("elementName", "Element Name", when={"fieldType": ["html"]}),
         text("html", "HTML", when={"fieldType": ["html"]}),
         text("placeholder", "Placeholder"),
@@ -106,9 +94,8 @@ LOOKS = collection(
     text("formTitle", "Form Title"),
     text("formDescription", "Form Description"),
     text("buttonLabel", "Button Label", "Submit"),
-    flag("appendAttribution", "Append Attribution", True),
-    text("customCss", "Custom Form Styling"),
 )
+STYLED = Differing("options.customCss", (), ("Pages keep their own look: it is left out.",))
 
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -155,8 +142,8 @@ def fields_of(given: Any) -> list[dict[str, Any]]:
 
 def _field(one: Mapping[str, Any], number: int) -> dict[str, Any]:
     kind = str(one.get("fieldType") or "text")
-    if kind not in KINDS:
-        known = ", ".join(KINDS)
+    if kind not in FORM_KINDS:
+        known = ", ".join(FORM_KINDS)
         raise NodeError(f"Field {number} is of the type {kind!r}. There are: {known}.")
     label = words(one.get("fieldLabel") or one.get("fieldName") or one.get("elementName") or "")
     found: dict[str, Any] = {

@@ -181,8 +181,8 @@ def test_c12_a_body_with_a_secret_follows_no_redirect():
 
 
 def test_a_type_that_signs_nothing_is_refused_by_name():
-    with pytest.raises(NodeError, match="of the type telegramApi"):
-        sent(made("telegramApi", accessToken=CANARY), ok(), chosen("telegramApi"))
+    with pytest.raises(NodeError, match="of the type totpApi"):
+        sent(made("totpApi", secret=CANARY), ok(), chosen("totpApi"))
 
 
 # -- what nobody sees ----------------------------------------------------------------------------

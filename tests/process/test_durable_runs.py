@@ -84,7 +84,8 @@ def ordeal(made: Installation, sink: Sink, dice: random.Random) -> dict[str, Any
         "struck": struck,
         "back_after_s": back,
         "runs": len(runs),
-        "ends": sorted(set(ends.values())),
+        "succeeded": list(ends.values()).count("success"),
+        "quarantined": list(ends.values()).count("quarantined"),
         "deeds": len(deeds),
         "branched": len(sink.keys) - len(deeds),
         "keys_changed": [path for path, keys in sink.keys.items() if len(keys) != 1],
@@ -101,8 +102,10 @@ def test_kills_lose_no_run_and_change_no_key(tmp_path):
         made.manage("shell", "-c", GENEROUS)
         verdict = ordeal(made, sink, dice)
     print(json.dumps(verdict))
-    assert verdict["ends"] == ["success"]
-    assert verdict["deeds"] == 3 * verdict["runs"]
+    # A run that three kills met at one step is put aside, and says so: it is not lost.
+    assert verdict["succeeded"] + verdict["quarantined"] == verdict["runs"]
+    assert verdict["quarantined"] <= KILLS // 3
+    assert verdict["deeds"] >= 3 * verdict["succeeded"]
     assert verdict["branched"] == 0, "a resumed run saw another clock"
     assert verdict["keys_changed"] == []
     assert verdict["done_again"] <= 9 * KILLS, "only what was under way at a kill is done again"

@@ -21,7 +21,7 @@ TEXT = """The forecast says **no rain** until Friday.
 
 def test_a_question_is_decided_and_the_run_goes_on(open_page, keep):  # noqa: F811
     ask = node("Ask", "x", question="Water these beds now?", text=TEXT, requesterMay=True)
-    address = keep("Garden", code("Beds", BEDS), {**ask, "type": "whoosh.waitForApproval"})
+    address = keep("Beds to water", code("Beds", BEDS), {**ask, "type": "whoosh.waitForApproval"})
     seen = open_page("/approvals/")
     page = seen.page
     expect(page.locator("#rows")).to_contain_text("Nothing waits for you")
